@@ -1,0 +1,188 @@
+/**
+ * The nouns of DPRP (docs/dprp.md): who negotiates, what about, and what a negotiation tells its owner.
+ * No socket and no clock anywhere in this folder: time comes in as milliseconds, actions come out.
+ */
+
+/** Milliseconds on a monotonic clock. */
+export type Millis = number & { readonly millis: unique symbol };
+/** 16 lower-case hex digits: the 8 bytes of a GE's id. */
+export type GeId = string & { readonly geId: unique symbol };
+/** Index into the cipher provider's keys; the same brand as in #transform/cipher.ts, which this room may not import. */
+export type KeyHandle = number & { readonly key: unique symbol };
+
+export type Mode = 'open' | 'closed';
+export type Kind = 'bridge' | 'router' | 'host';
+export type TransformName = 'sealed' | 'pccom';
+
+/** A pair: one device behind us and one address elsewhere. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+export interface Pair {
+  readonly device: Uint8Array;
+  readonly peer: Uint8Array;
+}
+
+/** One key of one group as this GE holds it. */
+export interface GroupKey {
+  readonly group: number;
+  readonly version: number;
+  readonly transform: TransformName;
+  readonly key: KeyHandle;
+}
+
+export interface DomainKey {
+  readonly version: number;
+  readonly key: KeyHandle;
+}
+
+/** Everything a GE negotiates with; replaced whole when a new bundle arrives. Null fields never: no keys, no Identity. */
+export interface Identity {
+  readonly ge: GeId;
+  readonly mode: Mode;
+  readonly kind: Kind;
+  /** Statement signed by the GMS (bytes as delivered) and the X25519 secret whose public key it names. */
+  readonly statement: Uint8Array;
+  readonly staticSecret: KeyHandle;
+  /** Raw Ed25519 public key of the GMS, 32 bytes, that statements are verified with. */
+  readonly signingKey: Uint8Array;
+  /** Seconds since 1970 as the GMS tells it at `now`; statements expire by it. */
+  readonly gmsTime: (now: Millis) => number;
+  /** Newest first; messages are sealed with the first and opened with any. */
+  readonly domainKeys: readonly DomainKey[];
+  /** All held keys of all groups: highest version first within a group. */
+  readonly groupKeys: readonly GroupKey[];
+  /** Transforms this GE can perform. */
+  readonly transforms: readonly TransformName[];
+  /** (GE, group) pairs that were removed: associations with them end, offers from them count for nothing. */
+  readonly revoked: readonly { readonly ge: GeId; readonly group: number }[];
+}
+
+export type Role = 'initiator' | 'responder';
+
+/** Keys and facts of one generation of an association, as soon as this side may receive with it. */
+export interface Agreement {
+  readonly pair: Pair;
+  readonly negotiation: string;
+  readonly role: Role;
+  readonly peerGe: GeId;
+  /** GE id of the side that started: where both started at once, the lower one's agreement is used for sending. */
+  readonly initiatorGe: GeId;
+  readonly group: number;
+  readonly keyVersion: number;
+  readonly transform: TransformName;
+  /** 0–3 */
+  readonly generation: number;
+  /** 0 AES-256-GCM, 1 ChaCha20-Poly1305 */
+  readonly algorithm: 0 | 1;
+  readonly sendKey: KeyHandle;
+  readonly receiveKey: KeyHandle;
+  /** Milliseconds from the first DDE (or its receipt) to this action. */
+  readonly took: number;
+}
+
+/** Why a pair is passed, refused or encrypted; the words for it are in the command line's and the page's languages. */
+export type Reason =
+  | 'common-group'
+  | 'no-gateway-echo' /* the far end answered our DDE itself: no GE there */
+  | 'no-gateway-silence' /* nothing answered */
+  | 'no-common-group'
+  | 'peer-mode-closed' /* the far GE refuses outsiders */
+  | 'own-mode-closed'
+  | 'remembered' /* the address was protected before, and now nobody proves to be there */
+  | 'protected-prefix'
+  | 'domain-key-differs'
+  | 'address-translated' /* the far end sees other addresses than we do, and no translation is configured */
+  | 'negotiation-failed'
+  | 'overloaded';
+
+export type Action =
+  /** Send `payload` as ICMP(v6) Echo from pair.device to pair.peer. */
+  | {
+      readonly do: 'send';
+      readonly pair: Pair;
+      readonly icmp: 'request' | 'reply';
+      readonly id: number;
+      readonly sequence: number;
+      readonly payload: Uint8Array;
+    }
+  /** Receive with these keys from now on; send with them too when `send` is true. */
+  | { readonly do: 'install'; readonly agreement: Agreement; readonly send: boolean }
+  /** Both ends hold the keys: send with this agreement; older generations end after the grace. */
+  | { readonly do: 'confirm'; readonly pair: Pair; readonly negotiation: string }
+  /** An agreement that was installed came to nothing: forget its keys. */
+  | { readonly do: 'abandon'; readonly pair: Pair; readonly negotiation: string }
+  /** The pair has no association: pass in plaintext or discard, until `until` at the latest. */
+  | {
+      readonly do: 'plain' | 'discard';
+      readonly pair: Pair;
+      readonly reason: Reason;
+      readonly until: Millis;
+      readonly peerGe?: GeId;
+    }
+  /** A pair we were told about is being negotiated by the other side: hold its protected packets for a moment. */
+  | { readonly do: 'expect'; readonly pair: Pair; readonly until: Millis }
+  /** The other side lost its association, or sent proof of another domain key: tell the GMS client to ask. */
+  | { readonly do: 'ask-gms'; readonly why: 'domain-key' | 'group-key' }
+  | {
+      readonly do: 'alarm';
+      readonly name: 'decision-differs' | 'downgrade' | 'statement' | 'other-ge';
+      readonly pair: Pair;
+    }
+  /** A message counted under this name of #wire/drops.ts was thrown away. */
+  | { readonly do: 'drop'; readonly name: string };
+
+/** A DPRP message as it reached us. */
+export interface Received {
+  /** device = the address behind us that it was sent to, peer = the address it came from. */
+  readonly pair: Pair;
+  readonly ipVersion: 4 | 6;
+  readonly icmp: 'request' | 'reply' | 'error';
+  readonly id: number;
+  readonly sequence: number;
+  /** The Echo's data, or for an ICMP error the part behind the 128-byte quote; lent for the call. */
+  readonly payload: Uint8Array;
+  /** Which port it came from. */
+  readonly from: 'outer' | 'inner';
+  /** For an ICMP error: the quoted packet's payload start, as far as quoted (DDE quoted by "GE here"). */
+  readonly quote?: Uint8Array;
+}
+
+/** What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. */
+export interface DprpCrypto {
+  readonly aesInHardware: boolean;
+  generateKeyPair(): { readonly secret: KeyHandle; readonly publicKey: Uint8Array };
+  exchange(secret: KeyHandle, peer: Uint8Array): KeyHandle | undefined;
+  extract(salt: Uint8Array, ikm: readonly KeyHandle[]): KeyHandle;
+  expand(prk: KeyHandle, info: Uint8Array): KeyHandle;
+  expandAead(prk: KeyHandle, info: Uint8Array, algorithm: 0 | 1): KeyHandle;
+  mac(key: KeyHandle, data: Uint8Array): Uint8Array;
+  release(key: KeyHandle): void;
+  sealMessage(key: KeyHandle, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  openMessage(key: KeyHandle, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
+}
+
+/** Policy that the machine asks its owner about, at the moment it decides. */
+export interface DprpPolicy {
+  /** True when the GMS names the peer address as protected: no plaintext to it, ever (§ downgrade). */
+  protectedPrefix(peer: Uint8Array): boolean;
+  /** The GE and transform remembered for a peer address, while remembered. */
+  remembered(peer: Uint8Array): { readonly ge: GeId; readonly transform: TransformName } | undefined;
+  /** Generations (bit 0–3) that this side still holds for the pair. */
+  heldGenerations(pair: Pair): number;
+  /** True when frames of the pair arrived protected since its last negotiation. */
+  hasShownProtected(pair: Pair): boolean;
+}
+
+/** The machine of all negotiations of one worker. */
+export interface Dprp {
+  /** Starts a negotiation of the pair, or joins the running one. `background`: an association or verdict serves meanwhile. */
+  begin(pair: Pair, why: 'packet' | 'inbound' | 'renewal' | 'revalidate' | 'heal', now: Millis): Action[];
+  receive(message: Received, now: Millis): Action[];
+  /** Builds the notice "no association for this packet", to go behind the quote of an ICMP error; undefined without keys. */
+  noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined;
+  tick(now: Millis): Action[];
+  /** When `tick` wants to be called; Infinity when nothing is pending. */
+  nextTimeout(): number;
+  /** Replaces the identity; undefined while the GE has no keys. Running negotiations end. */
+  setIdentity(identity: Identity | undefined, now: Millis): Action[];
+  /** Running negotiations, for status. */
+  readonly running: number;
+}

@@ -1,0 +1,80 @@
+/* The native addon: packet sockets and ciphers in batches. Every file registers its own functions.
+ */
+#ifndef GSCIP_ADDON_H
+#define GSCIP_ADDON_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Columns of a frame record (Int32Array); the same values as gateway/wire/record.ts, kept equal by
+ * a test. */
+enum {
+    F_OFFSET,
+    F_LENGTH,
+    F_FLAGS,
+    F_GSO_TYPE,
+    F_GSO_SIZE,
+    F_CSUM_START,
+    F_CSUM_OFFSET,
+    F_VLAN_TCI,
+    F_VLAN_TPID,
+    F_STATUS,
+    F_STRIDE = 16
+};
+
+/* Columns of a cipher job (Int32Array); the same values as gateway/transform/cipher.ts. */
+enum {
+    J_OP,
+    J_KEY,
+    J_SRC,
+    J_DST,
+    J_LENGTH,
+    J_AAD,
+    J_AAD_LENGTH,
+    J_TAG,
+    J_TAG_LENGTH,
+    J_NUMBER_HIGH,
+    J_NUMBER_LOW,
+    J_STATUS,
+    J_STRIDE
+};
+
+/* A byte range that JavaScript lent for the length of one call. */
+struct bytes {
+    uint8_t *data;
+    size_t length;
+};
+
+/* Arguments; each returns false after throwing a TypeError or RangeError that names the argument.
+ */
+bool arg_bytes(napi_env env, napi_value value, const char *name, struct bytes *out);
+bool arg_int32s(napi_env env, napi_value value, const char *name, int32_t **out, size_t *count);
+bool arg_int(napi_env env, napi_value value, const char *name, int32_t min, int32_t max,
+             int32_t *out);
+bool arg_text(napi_env env, napi_value value, const char *name, char *out, size_t size);
+napi_value throw_range(napi_env env, const char *message);
+napi_value throw_errno(napi_env env, const char *what, int error);
+napi_value js_int(napi_env env, int32_t value);
+
+static inline bool range_fits(size_t size, int64_t offset, int64_t length) {
+    return offset >= 0 && length >= 0 && (uint64_t)offset <= size &&
+           (uint64_t)length <= size - (uint64_t)offset;
+}
+
+typedef struct {
+    const char *name;
+    napi_callback callback;
+} native_function;
+
+bool register_functions(napi_env env, napi_value exports, const native_function *list,
+                        size_t count);
+
+/* One per file. */
+bool register_sockets(napi_env env, napi_value exports);
+bool register_keys(napi_env env, napi_value exports);
+bool register_ciphers(napi_env env, napi_value exports);
+bool register_checksum(napi_env env, napi_value exports);
+
+#endif

@@ -1,0 +1,26 @@
+/**
+ * A port: an edge where frames come and go. Implementations: `packet` (Linux packet sockets), `fake` (in memory).
+ * The same suite runs on all of them. A port belongs to one thread.
+ */
+export interface Port {
+  /** The interface's name, for messages. */
+  readonly name: string;
+  /** Largest layer-3 packet the link carries, bytes. */
+  readonly mtu: number;
+  /**
+   * Takes up to `max` waiting frames, without blocking, into slots `firstSlot…` of the slab's receive area (slot i
+   * begins at i * SLOT_SIZE, its frame at + SLOT_HEADROOM) and their records into the same places of `batch`.
+   * Returns how many; 0 when none waits. Frames that the port itself sent are never returned.
+   */
+  receive(slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number;
+  /**
+   * Sends the records `first … first + count - 1` of `batch` in order, without blocking, and writes 0 or an errno to
+   * each F_STATUS. A frame is tried once. A partial checksum (VNET_NEEDS_CSUM) is completed by the port or the link.
+   */
+  transmit(slab: Uint8Array, batch: Int32Array, first: number, count: number): void;
+  /** Frames the kernel dropped before they could be received, since the last call. */
+  takeOverruns(): number;
+  /** The descriptor to wait on; -1 for a port that has none. */
+  readonly fd: number;
+  close(): void;
+}
