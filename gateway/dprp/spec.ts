@@ -72,8 +72,12 @@ export interface Agreement {
   readonly generation: number;
   /** 0 AES-256-GCM, 1 ChaCha20-Poly1305 */
   readonly algorithm: 0 | 1;
-  readonly sendKey: KeyHandle;
-  readonly receiveKey: KeyHandle;
+  /**
+   * The association's pseudorandom key and transcript hash: the transform expands its own keys from them
+   * (#transform/key-schedule.ts). The receiver of the action owns `prk` and releases it.
+   */
+  readonly prk: KeyHandle;
+  readonly transcript: Uint8Array;
   /** Milliseconds from the first DDE (or its receipt) to this action. */
   readonly took: number;
 }
@@ -152,7 +156,6 @@ export interface DprpCrypto {
   exchange(secret: KeyHandle, peer: Uint8Array): KeyHandle | undefined;
   extract(salt: Uint8Array, ikm: readonly KeyHandle[]): KeyHandle;
   expand(prk: KeyHandle, info: Uint8Array): KeyHandle;
-  expandAead(prk: KeyHandle, info: Uint8Array, algorithm: 0 | 1): KeyHandle;
   mac(key: KeyHandle, data: Uint8Array): Uint8Array;
   release(key: KeyHandle): void;
   sealMessage(key: KeyHandle, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;

@@ -1,0 +1,73 @@
+/**
+ * The work of one batch: cipher jobs, then frames to send, in the order in which they came. Owned by one worker.
+ *
+ * A transform reserves room in the work area of the slab, writes headers there, appends cipher jobs and frame records.
+ * The datapath then runs all jobs at once, settles every record by the status of its job, and sends.
+ */
+import { F_STRIDE } from '#wire/record.ts';
+import { J_STRIDE } from './cipher.ts';
+
+/** Columns of a record that belong to the work list. */
+export const W_KIND = 11; /* KIND_* */
+export const W_JOB = 12; /* index of the first job that decides about this record */
+export const W_JOBS = 13; /* how many jobs decide: all must succeed */
+export const W_STATE = 14; /* for KIND_OPENED: `slot` of the transform state, for the replay window */
+export const W_FLOW = 15; /* flow row for counters, -1 for none; set by the datapath */
+
+/** Forwarded as it is; no job decides. */
+export const KIND_PLAIN = 0;
+/** A sealed frame: its OP_SUM job, when it has one, must give 0xffff, else the device's checksum was wrong. */
+export const KIND_SEALED = 1;
+/** An opened frame: its OP_OPEN job must succeed and its number must be new. */
+export const KIND_OPENED = 2;
+/** Settled: not sent. */
+export const KIND_DROPPED = 3;
+
+export class Work {
+  readonly slab: Uint8Array;
+  readonly view: DataView;
+  readonly jobs: Int32Array;
+  jobCount = 0;
+  readonly records: Int32Array;
+  recordCount = 0;
+  /** Packet number of each record of KIND_OPENED, by record index. */
+  readonly numbers: Float64Array;
+  readonly #start: number;
+  readonly #end: number;
+  top: number;
+
+  /** `start … end` is the part of the slab that `reserve` hands out. */
+  constructor(slab: Uint8Array, start: number, end: number, records: number) {
+    this.slab = slab;
+    this.view = new DataView(slab.buffer, slab.byteOffset, slab.byteLength);
+    this.jobs = new Int32Array(records * 2 * J_STRIDE);
+    this.records = new Int32Array(records * F_STRIDE);
+    this.numbers = new Float64Array(records);
+    this.#start = start;
+    this.#end = end;
+    this.top = start;
+  }
+
+  /** True when `records` more records (two jobs each) and `bytes` more bytes fit: ask before a frame is begun. */
+  fits(records: number, bytes: number): boolean {
+    return (
+      (this.recordCount + records) * F_STRIDE <= this.records.length &&
+      (this.jobCount + 2 * records) * J_STRIDE <= this.jobs.length &&
+      this.top + bytes <= this.#end
+    );
+  }
+
+  /** Offset of `bytes` bytes of the work area, 8-byte aligned. The caller asked `fits` first. */
+  reserve(bytes: number): number {
+    const at = this.top;
+    this.top = (at + bytes + 7) & ~7;
+    return at;
+  }
+
+  /** Everything was sent: start anew. */
+  reset(): void {
+    this.jobCount = 0;
+    this.recordCount = 0;
+    this.top = this.#start;
+  }
+}
