@@ -71,6 +71,10 @@ typedef struct {
 bool register_functions(napi_env env, napi_value exports, const native_function *list,
                         size_t count);
 
+/* The folded one's complement sum (RFC 1071) of `data` on top of `initial`, not inverted: 0xffff
+ * where a correct checksum is part of it, 0 only where everything is zero. */
+uint32_t sum16(const uint8_t *data, size_t length, uint32_t initial);
+
 /* One per file. */
 bool register_sockets(napi_env env, napi_value exports);
 bool register_keys(napi_env env, napi_value exports);
