@@ -34,3 +34,9 @@ export type DropName = (typeof DROPS)[number]['name'];
 
 /** The counter's number of a drop name. */
 export const DROP = Object.fromEntries(DROPS.map((d, i) => [d.name, i])) as Readonly<Record<DropName, number>>;
+
+/** What a parser or transform returns on the hot path to refuse a packet: -(counter's number + 1), never 0. */
+export const dropCode = (name: DropName): number => -(DROP[name] + 1);
+
+/** The counter's number of such a code. */
+export const dropOfCode = (code: number): number => -code - 1;

@@ -23,6 +23,9 @@ export const FORM_OTHER = 5;
 /** A fragment of an IP packet: layer 4 is not looked at. */
 export const FORM_FRAGMENT = 6;
 
+/** Largest IP packet, both versions: the length fields' 16 bits. */
+export const IP_LENGTH_MAX = 65_535;
+
 export class Frame {
   /* layer 2 */
   offset = 0; /* destination MAC */
@@ -64,4 +67,46 @@ export class Frame {
   gsoEcn = false;
   gsoSize = 0;
   checksumVerified = false; /* NEEDS_CSUM or DATA_VALID */
+}
+
+/** Back to zero, but for where the frame lies and its tag beside: parsing sets only what it finds. */
+export function clearFrame(frame: Frame): void {
+  frame.etherType = 0;
+  frame.l3 = 0;
+  frame.l3End = 0;
+  frame.l4 = 0;
+  frame.payload = 0;
+  frame.payloadLength = 0;
+  frame.form = FORM_NON_IP;
+  frame.ipVersion = 0;
+  frame.protocol = 0;
+  for (let word = 0; word < 4; word++) {
+    frame.source[word] = 0;
+    frame.destination[word] = 0;
+  }
+  frame.fragmentId = 0;
+  frame.fragmentOffset = 0;
+  frame.fragmentMore = false;
+  frame.dontFragment = false;
+  frame.ipOptions = false;
+  frame.sourcePort = 0;
+  frame.destinationPort = 0;
+  frame.sequence = 0;
+  frame.acknowledgement = 0;
+  frame.tcpFlags = 0;
+  frame.tcpHeaderLength = 0;
+  frame.icmpType = 0;
+  frame.icmpCode = 0;
+  frame.gsoType = 0;
+  frame.gsoEcn = false;
+  frame.gsoSize = 0;
+  frame.checksumVerified = false;
+}
+
+/** Everything from `at` to `end` is what a transform encrypts; a form with a layer-4 header then moves `payload` on. */
+export function setPayload(frame: Frame, form: number, at: number, end: number): void {
+  frame.form = form;
+  frame.l4 = at;
+  frame.payload = at;
+  frame.payloadLength = end - at;
 }
