@@ -110,7 +110,10 @@ static napi_value layout(napi_env env, napi_callback_info info) {
         {"F_VLAN_TCI", F_VLAN_TCI},
         {"F_VLAN_TPID", F_VLAN_TPID},
         {"F_STATUS", F_STATUS},
+        {"F_PORT", F_PORT},
         {"F_STRIDE", F_STRIDE},
+        {"SLOT_HEADROOM", SLOT_HEADROOM},
+        {"SLOT_SIZE", SLOT_SIZE},
         {"J_OP", J_OP},
         {"J_KEY", J_KEY},
         {"J_SRC", J_SRC},
@@ -140,7 +143,9 @@ static napi_value layout(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
     static const native_function functions[] = {{"layout", layout}};
-    if (!register_functions(env, exports, functions, 1) || !register_sockets(env, exports) ||
+    if (!register_functions(env, exports, functions, 1) || !register_process(env, exports) ||
+        !register_sockets(env, exports) || !register_receive(env, exports) ||
+        !register_transmit(env, exports) || !register_wait(env, exports) ||
         !register_keys(env, exports) || !register_ciphers(env, exports) ||
         !register_checksum(env, exports)) {
         return NULL;

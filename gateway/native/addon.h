@@ -21,7 +21,16 @@ enum {
     F_VLAN_TCI,
     F_VLAN_TPID,
     F_STATUS,
+    F_PORT,
     F_STRIDE = 16
+};
+
+/* Shape of a receive slot; the same values as gateway/wire/record.ts, TAILROOM ours: room for a
+ * trailer behind the largest frame taken. */
+enum {
+    SLOT_HEADROOM = 256,
+    SLOT_TAILROOM = 128,
+    SLOT_SIZE = SLOT_HEADROOM + 65536 + 256,
 };
 
 /* Columns of a cipher job (Int32Array); the same values as gateway/transform/cipher.ts. */
@@ -76,7 +85,11 @@ bool register_functions(napi_env env, napi_value exports, const native_function 
 uint32_t sum16(const uint8_t *data, size_t length, uint32_t initial);
 
 /* One per file. */
+bool register_process(napi_env env, napi_value exports);
 bool register_sockets(napi_env env, napi_value exports);
+bool register_receive(napi_env env, napi_value exports);
+bool register_transmit(napi_env env, napi_value exports);
+bool register_wait(napi_env env, napi_value exports);
 bool register_keys(napi_env env, napi_value exports);
 bool register_ciphers(napi_env env, napi_value exports);
 bool register_checksum(napi_env env, napi_value exports);

@@ -1,0 +1,48 @@
+/* What the process does about itself. */
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* hardenProcess(): no core file and no debugger of another user sees the keys. */
+static napi_value harden_process(napi_env env, napi_callback_info info) {
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0) {
+        return throw_errno(env, "RLIMIT_CORE", errno);
+    }
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return throw_errno(env, "PR_SET_DUMPABLE", errno);
+    }
+    return NULL;
+}
+
+/* enterNamespace(path): the calling thread, and the processes it starts, use that network. */
+static napi_value enter_namespace(napi_env env, napi_callback_info info) {
+    napi_value args[1];
+    size_t count = 1;
+    char path[PATH_MAX];
+    if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
+        !arg_text(env, args[0], "path", path, sizeof path)) {
+        return NULL;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return throw_errno(env, path, errno);
+    }
+    int error = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
+    close(fd);
+    return error == 0 ? NULL : throw_errno(env, "setns", error);
+}
+
+bool register_process(napi_env env, napi_value exports) {
+    static const native_function functions[] = {
+        {"hardenProcess", harden_process},
+        {"enterNamespace", enter_namespace},
+    };
+    return register_functions(env, exports, functions, 2);
+}
