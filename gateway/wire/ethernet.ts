@@ -52,6 +52,13 @@ export function macSwap(bytes: Uint8Array, at: number): void {
   }
 }
 
+/** A MAC address as one number below 2^48, for messages between threads. */
+export function macNumber(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at] << 8) | bytes[at + 1];
+  const low = ((bytes[at + 2] << 24) | (bytes[at + 3] << 16) | (bytes[at + 4] << 8) | bytes[at + 5]) >>> 0;
+  return high * 0x1_0000_0000 + low;
+}
+
 /** `02:00:5e:10:00:01`. */
 export function macText(bytes: Uint8Array, at = 0): string {
   let text = '';
