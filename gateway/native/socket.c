@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -205,23 +206,30 @@ static napi_value take_overruns(napi_env env, napi_callback_info info) {
     return js_int(env, (int32_t)(stats.tp_drops & INT32_MAX));
 }
 
+/* A number that was closed before may by now be somebody else's file. */
+static bool ours(int fd) {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    char path[32], target[32] = "";
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0) {
+        return domain == AF_PACKET;
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, target, sizeof target - 1) > 0 &&
+           strcmp(target, "anon_inode:[eventfd]") == 0;
+}
+
 /* closeSocket(fd) */
 static napi_value close_socket(napi_env env, napi_callback_info info) {
     napi_value args[1];
     size_t count = 1;
     int32_t fd;
-    int domain = 0;
-    socklen_t size = sizeof domain;
     if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
         !arg_int(env, args[0], "fd", 0, INT32_MAX, &fd)) {
         return NULL;
     }
-    /* A number that was closed before may by now be somebody else's file. */
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) {
-        return throw_errno(env, "closeSocket", errno);
-    }
-    if (domain != AF_PACKET) {
-        return throw_range(env, "fd: packet socket expected");
+    if (!ours(fd)) {
+        return throw_range(env, "fd: open packet socket or event expected");
     }
     close(fd);
     return NULL;

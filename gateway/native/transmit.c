@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Linux 6.2 and later tell it in their headers; older kernels segment it all the same. */
+/* In the headers, and in the kernel, from Linux 6.2 on; an older kernel answers EINVAL. */
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif

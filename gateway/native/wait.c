@@ -70,19 +70,12 @@ static napi_value clear_event(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* closeEvent(fd) */
-static napi_value close_event(napi_env env, napi_callback_info info) {
-    int32_t fd;
-    if (event_argument(env, info, &fd) && close(fd) != 0) {
-        return throw_errno(env, "closeEvent", errno);
-    }
-    return NULL;
-}
-
 bool register_wait(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"wait", wait_ready},        {"createEvent", create_event}, {"signalEvent", signal_event},
-        {"clearEvent", clear_event}, {"closeEvent", close_event},
+        {"wait", wait_ready},
+        {"createEvent", create_event},
+        {"signalEvent", signal_event},
+        {"clearEvent", clear_event},
     };
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

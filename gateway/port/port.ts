@@ -15,11 +15,17 @@ export interface Port {
   receive(slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number;
   /**
    * Sends the records `first … first + count - 1` of `batch` in order, without blocking, and writes 0 or an errno to
-   * each F_STATUS. A frame is tried once. A partial checksum (VNET_NEEDS_CSUM) is completed by the port or the link.
+   * each F_STATUS. A partial checksum (VNET_NEEDS_CSUM) is completed by the port or the link. With `only`, records whose
+   * F_PORT is another are passed over, untouched.
+   *
+   * EMSGSIZE: the packet, or a superpacket's segment, is larger than the MTU. EINVAL: less than an Ethernet header, or
+   * the record contradicts the frame. ENOBUFS, EAGAIN: the queue is full. ENETDOWN, ENXIO: the link is down, is gone.
    */
-  transmit(slab: Uint8Array, batch: Int32Array, first: number, count: number): void;
+  transmit(slab: Uint8Array, batch: Int32Array, first: number, count: number, only?: number): void;
   /** Frames the kernel dropped before they could be received, since the last call. */
   takeOverruns(): number;
+  /** Errors that `receive` met since the last call; one comes whenever the link goes down. */
+  takeErrors(): number;
   /** The descriptor to wait on; -1 for a port that has none. */
   readonly fd: number;
   close(): void;
