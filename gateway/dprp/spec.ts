@@ -3,6 +3,8 @@
  * No socket and no clock anywhere in this folder: time comes in as milliseconds, actions come out.
  */
 
+import type { DropName } from '#wire/drops.ts';
+
 /** Milliseconds on a monotonic clock. */
 export type Millis = number & { readonly millis: unique symbol };
 /** 16 lower-case hex digits: the 8 bytes of a GE's id. */
@@ -33,7 +35,10 @@ export interface DomainKey {
   readonly key: KeyHandle;
 }
 
-/** Everything a GE negotiates with; replaced whole when a new bundle arrives. Null fields never: no keys, no Identity. */
+/**
+ * Everything a GE negotiates with; replaced whole when a new bundle arrives. Null fields never: no keys, no Identity.
+ * The keys stay their owner's; they must live until `setIdentity` has replaced the identity that names them.
+ */
 export interface Identity {
   readonly ge: GeId;
   readonly mode: Mode;
@@ -93,9 +98,12 @@ export type Reason =
   | 'remembered' /* the address was protected before, and now nobody proves to be there */
   | 'protected-prefix'
   | 'domain-key-differs'
+  | 'key-version-differs' /* a group in common, but no version of its key that both ends hold */
+  | 'peer-refused' /* the far GE's own rules (remembered, protected prefix) forbid what was decided */
   | 'address-translated' /* the far end sees other addresses than we do, and no translation is configured */
   | 'negotiation-failed'
-  | 'overloaded';
+  | 'overloaded'
+  | 'no-keys'; /* this GE has no identity: the owner's rule for the time before keys applies */
 
 export type Action =
   /** Send `payload` as ICMP(v6) Echo from pair.device to pair.peer. */
@@ -109,7 +117,10 @@ export type Action =
     }
   /** Receive with these keys from now on; send with them too when `send` is true. */
   | { readonly do: 'install'; readonly agreement: Agreement; readonly send: boolean }
-  /** Both ends hold the keys: send with this agreement; older generations end after the grace. */
+  /**
+   * Both ends hold the keys: send with this agreement; every other generation of the pair, whether installed before or
+   * after it, ends after the grace (docs/dprp.md § 7.4). May come again for the same agreement.
+   */
   | { readonly do: 'confirm'; readonly pair: Pair; readonly negotiation: string }
   /** An agreement that was installed came to nothing: forget its keys. */
   | { readonly do: 'abandon'; readonly pair: Pair; readonly negotiation: string }
@@ -121,6 +132,21 @@ export type Action =
       readonly until: Millis;
       readonly peerGe?: GeId;
     }
+  /**
+   * A background negotiation came to nothing, and no more is known: what serves the pair goes on serving it; worth
+   * another `begin` at `until`.
+   */
+  | { readonly do: 'keep'; readonly pair: Pair; readonly reason: Reason; readonly until: Millis }
+  /**
+   * Send an ICMP error to the sender of the message that `receive` was just given: its quote, and `payload` behind it
+   * (§ 2.2).
+   */
+  | { readonly do: 'notice'; readonly pair: Pair; readonly payload: Uint8Array }
+  /**
+   * The far end says that it has no association for the packet quoted by the message that `receive` was just given. The
+   * owner checks the quote and calls `begin(pair, 'heal')`. At most one per second and pair.
+   */
+  | { readonly do: 'no-association-notice'; readonly pair: Pair }
   /** A pair we were told about is being negotiated by the other side: hold its protected packets for a moment. */
   | { readonly do: 'expect'; readonly pair: Pair; readonly until: Millis }
   /** The other side lost its association, or sent proof of another domain key: tell the GMS client to ask. */
@@ -131,7 +157,7 @@ export type Action =
       readonly pair: Pair;
     }
   /** A message counted under this name of #wire/drops.ts was thrown away. */
-  | { readonly do: 'drop'; readonly name: string };
+  | { readonly do: 'drop'; readonly name: DropName };
 
 /** A DPRP message as it reached us. */
 export interface Received {
@@ -184,8 +210,14 @@ export interface Dprp {
   tick(now: Millis): Action[];
   /** When `tick` wants to be called; Infinity when nothing is pending. */
   nextTimeout(): number;
-  /** Replaces the identity; undefined while the GE has no keys. Running negotiations end. */
+  /**
+   * Replaces the identity; undefined while the GE has no keys. Negotiations go on where GE, mode, kind, groups, static
+   * and signing key are what they were (§ 6.5); all others end, and those that were started here start anew.
+   * @throws RangeError naming the field when the identity contradicts its own statement.
+   */
   setIdentity(identity: Identity | undefined, now: Millis): Action[];
   /** Running negotiations, for status. */
   readonly running: number;
+  /** Releases every key that the machine made. */
+  close(): void;
 }

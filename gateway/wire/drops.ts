@@ -28,6 +28,129 @@ export const DROPS = [
   reason('icmp-bad-header', 'the ICMP message is too short', 'ICMPメッセージが短すぎる'),
   reason('bad-checksum', 'the checksum is wrong', 'チェックサムが誤っている'),
   reason('gso-bad', 'the superpacket contradicts its own headers', 'スーパーパケットの記述がヘッダと矛盾する'),
+  /* decisions */
+  reason('no-keys', 'the gateway has no keys yet and is closed', '鍵がまだなく、ゲートウェイは閉じている'),
+  reason(
+    'refused-closed',
+    'closed mode: the far end is not in a common group',
+    '閉域モード: 相手は共通の通信グループに属さない',
+  ),
+  reason(
+    'refused-peer-closed',
+    'the far gateway is in closed mode and shares no group',
+    '相手のゲートウェイが閉域モードで、共通の通信グループがない',
+  ),
+  reason(
+    'refused-remembered',
+    'the address was protected before; no plaintext goes to it',
+    '以前に保護された宛先のため平文では送らない',
+  ),
+  reason(
+    'refused-protected-prefix',
+    'the address lies in a protected prefix',
+    '保護対象のプレフィックスに含まれる宛先',
+  ),
+  reason(
+    'refused-negotiation',
+    'the negotiation with the far gateway failed',
+    '相手ゲートウェイとのネゴシエーションが失敗した',
+  ),
+  reason('refused-non-ip', 'non-IP frames are refused here', '非IPフレームはここでは拒否される'),
+  reason('refused-multicast', 'closed mode: multicast that no exception names', '閉域モード: 例外にないマルチキャスト'),
+  reason('ip-mapped-address', 'an IPv6 packet with an IPv4-mapped address', 'IPv4射影アドレスを持つIPv6パケット'),
+  /* hold queue */
+  reason('hold-full', 'too many packets wait for the negotiation', 'ネゴシエーション待ちのパケットが多すぎる'),
+  reason(
+    'hold-full-inbound',
+    'too many packets from outside wait for a negotiation',
+    '外部からの待機パケットが多すぎる',
+  ),
+  reason('hold-abandoned', 'the pair was forgotten while packets waited', '待機中にアドレス対が破棄された'),
+  /* associations */
+  reason('sealed-unknown-association', 'protected with keys that are not held here', 'ここにない鍵で保護されている'),
+  reason(
+    'notice-not-ours',
+    'a notice about a packet that was not sent lately',
+    '最近送信していないパケットについての通知',
+  ),
+  reason('notice-limit', 'too many notices or errors in one second', '1秒あたりの通知またはエラーが多すぎる'),
+  reason('too-big', 'too large for the next hop; the sender was told', '次ホップには大きすぎる（送信元へ通知済み）'),
+  reason('dprp-from-inside', 'a DPRP message from behind this gateway', 'ゲートウェイ配下からのDPRPメッセージ'),
+  /* dprp */
+  reason('dprp-short', 'a DPRP message shorter than its header', 'ヘッダより短いDPRPメッセージ'),
+  reason('dprp-version', 'a DPRP message of a format version not known here', '未知の形式バージョンのDPRPメッセージ'),
+  reason(
+    'dprp-type',
+    'a DPRP message of unknown type, or carried by the wrong ICMP message',
+    '種別が不明、またはICMP種別と合わないDPRPメッセージ',
+  ),
+  reason(
+    'dprp-length',
+    'the lengths of a DPRP message contradict each other or the limits',
+    'DPRPメッセージの長さが矛盾するか上限を超える',
+  ),
+  reason(
+    'dprp-no-keys',
+    'a DPRP message arrived while this gateway has no keys',
+    '鍵がない状態でDPRPメッセージを受信した',
+  ),
+  reason(
+    'dprp-domain-key',
+    'sealed with a version of the domain key not held here',
+    'ここにない版のドメイン鍵で封印されたDPRPメッセージ',
+  ),
+  reason('dprp-seal', 'the seal of a DPRP message does not verify', 'DPRPメッセージの封印が検証できない'),
+  reason('dprp-body', 'the content of a DPRP message is malformed', 'DPRPメッセージの内容が不正'),
+  reason(
+    'dprp-path',
+    'a DPRP message names more gateways on a side than are supported',
+    '片側のゲートウェイ数が対応範囲を超えるDPRPメッセージ',
+  ),
+  reason('dprp-own', 'a DPRP message that this gateway made itself', 'このゲートウェイ自身が作成したDPRPメッセージ'),
+  reason(
+    'dprp-statement',
+    'the far gateway’s statement is forged, expired or malformed',
+    '相手ゲートウェイの証明書が偽造・期限切れ・不正のいずれか',
+  ),
+  reason(
+    'dprp-groups',
+    'the far gateway offers a group that its statement does not name',
+    '証明書にないグループを相手ゲートウェイが提示した',
+  ),
+  reason(
+    'dprp-revoked',
+    'the far gateway was removed from a group it offers',
+    '相手ゲートウェイは提示したグループから除外されている',
+  ),
+  reason(
+    'dprp-unknown-negotiation',
+    'belongs to no negotiation known here: late, replayed or misdirected',
+    '既知のネゴシエーションに属さない（遅延・再送・誤配）',
+  ),
+  reason('dprp-hash-chain', 'does not continue the message before it', '直前のメッセージと連鎖していない'),
+  reason(
+    'dprp-mac',
+    'not made by the gateway that its statement names',
+    '証明書の示すゲートウェイが作成したものではない',
+  ),
+  reason('dprp-exchange', 'the key exchange gives no usable secret', '鍵交換で有効な秘密が得られない'),
+  reason(
+    'dprp-decision',
+    'the far gateway decided otherwise than its own list allows',
+    '相手ゲートウェイの決定が一覧から導かれる結果と異なる',
+  ),
+  reason('dprp-proof', 'the far gateway does not hold the group key', '相手ゲートウェイがグループ鍵を持っていない'),
+  reason(
+    'dprp-echo',
+    'an echo of a DPRP message that was not sent from here',
+    'ここから送っていないDPRPメッセージのエコー',
+  ),
+  reason(
+    'dprp-notice',
+    'a DPRP notice about a message that was not sent from here',
+    'ここから送っていないメッセージについてのDPRP通知',
+  ),
+  reason('dprp-budget', 'more DPRP work than this gateway takes on at once', '一度に処理できる量を超えたDPRP処理'),
 ] as const satisfies readonly DropReason[];
 
 export type DropName = (typeof DROPS)[number]['name'];
