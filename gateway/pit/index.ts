@@ -1,0 +1,143 @@
+/**
+ * Open-addressing index from keys of a fixed number of 32-bit words to rows 0 … capacity-1, in typed arrays: lookups,
+ * insertion and removal allocate nothing. Owned by one thread. The owner keeps its columns by row.
+ *
+ *    slots   | hash, row + 1 | hash, row + 1 | 0, 0 | …      linear probing; at most two thirds full
+ *    keys    | row 0: word 0 … word n-1 | row 1: … |
+ *
+ * The hash is multilinear over 16-bit halves with random coefficients (Lemire and Kaser, "Strongly universal string
+ * hashing is fast", 2013): whoever does not know the coefficients cannot choose keys that collide, so nobody floods
+ * a chain. Removal shifts the rest of a chain back: no tombstones, lookups stay as short as the table is full.
+ */
+
+/** Fills an array with random values: `crypto.getRandomValues`, or a seeded generator in tests. */
+export type FillRandom = (into: Uint32Array<ArrayBuffer>) => unknown;
+
+/** Entries that are compared when one must go: the idlest of a few is nearly the idlest of all, at a fixed price. */
+const SAMPLE = 8;
+
+export class HashIndex {
+  readonly capacity: number;
+  readonly words: number;
+  /** The key asked for: the caller writes its words here before `find` and `insert`. */
+  readonly key: Int32Array;
+  /** Keys by row: word w of row r is keys[r * words + w]. */
+  readonly keys: Int32Array;
+  /** Rows ever used are below this: sweeps stop here. */
+  rows = 0;
+  size = 0;
+  readonly #slots: Int32Array;
+  readonly #mask: number;
+  readonly #used: Uint8Array;
+  readonly #free: Int32Array;
+  #freeCount = 0;
+  #hand = 0;
+  readonly #coefficients: Uint32Array<ArrayBuffer>;
+
+  constructor(capacity: number, words: number, fillRandom: FillRandom) {
+    this.capacity = capacity;
+    this.words = words;
+    this.key = new Int32Array(words);
+    this.keys = new Int32Array(capacity * words);
+    const slots = 2 ** Math.ceil(Math.log2(capacity * 1.5));
+    this.#slots = new Int32Array(2 * slots);
+    this.#mask = slots - 1;
+    this.#used = new Uint8Array(capacity);
+    this.#free = new Int32Array(capacity);
+    /* Per half of the hash: one constant and two coefficients a word. */
+    this.#coefficients = new Uint32Array(2 * (1 + 2 * words));
+    fillRandom(this.#coefficients);
+  }
+
+  /** Row of `key`, -1 when it is not there. */
+  find(): number {
+    const hash = this.#hash();
+    const slots = this.#slots;
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const row = slots[2 * slot + 1] - 1;
+      if (row < 0) return -1;
+      if (slots[2 * slot] === hash && this.#holds(row)) return row;
+    }
+  }
+
+  /** A new row for `key`, which is not there yet; -1 when all rows are taken. */
+  insert(): number {
+    if (this.size === this.capacity) return -1;
+    const row = this.#freeCount > 0 ? this.#free[--this.#freeCount] : this.rows++;
+    const hash = this.#hash();
+    const slots = this.#slots;
+    let slot = hash & this.#mask;
+    while (slots[2 * slot + 1] !== 0) slot = (slot + 1) & this.#mask;
+    slots[2 * slot] = hash;
+    slots[2 * slot + 1] = row + 1;
+    const at = row * this.words;
+    for (let word = 0; word < this.words; word++) this.keys[at + word] = this.key[word];
+    this.#used[row] = 1;
+    this.size++;
+    return row;
+  }
+
+  /** Frees a used row; changes `key`. */
+  remove(row: number): void {
+    const at = row * this.words;
+    for (let word = 0; word < this.words; word++) this.key[word] = this.keys[at + word];
+    const slots = this.#slots;
+    let hole = this.#hash() & this.#mask;
+    while (slots[2 * hole + 1] !== row + 1) hole = (hole + 1) & this.#mask;
+    /* Whoever stands behind the hole and would have liked to stand there or before it moves into it. */
+    for (let slot = (hole + 1) & this.#mask; slots[2 * slot + 1] !== 0; slot = (slot + 1) & this.#mask) {
+      const home = slots[2 * slot] & this.#mask;
+      if (((slot - home) & this.#mask) < ((slot - hole) & this.#mask)) continue;
+      slots[2 * hole] = slots[2 * slot];
+      slots[2 * hole + 1] = slots[2 * slot + 1];
+      hole = slot;
+    }
+    slots[2 * hole] = 0;
+    slots[2 * hole + 1] = 0;
+    this.#used[row] = 0;
+    this.#free[this.#freeCount++] = row;
+    this.size--;
+  }
+
+  isUsed(row: number): boolean {
+    return this.#used[row] === 1;
+  }
+
+  /** Of a few used rows the one with the lowest value, -1 when the index is empty. Each call looks at other rows. */
+  lowest(value: (row: number) => number): number {
+    let best = -1;
+    let bestValue = 0;
+    for (let seen = 0, steps = 0; seen < SAMPLE && steps < this.rows; steps++) {
+      this.#hand = this.#hand + 1 < this.rows ? this.#hand + 1 : 0;
+      if (this.#used[this.#hand] === 0) continue;
+      seen++;
+      const candidate = value(this.#hand);
+      if (best >= 0 && candidate >= bestValue) continue;
+      best = this.#hand;
+      bestValue = candidate;
+    }
+    return best;
+  }
+
+  #holds(row: number): boolean {
+    const keys = this.keys;
+    const at = row * this.words;
+    for (let word = this.words - 1; word >= 0; word--) if (keys[at + word] !== this.key[word]) return false;
+    return true;
+  }
+
+  /** Two independent sums of which the upper 16 bits are strongly universal each. */
+  #hash(): number {
+    const key = this.key;
+    const c = this.#coefficients;
+    let high = c[0];
+    let low = c[1];
+    for (let word = 0, at = 2; word < this.words; word++, at += 4) {
+      const first = key[word] >>> 16;
+      const second = key[word] & 0xffff;
+      high = (high + Math.imul(c[at], first) + Math.imul(c[at + 1], second)) | 0;
+      low = (low + Math.imul(c[at + 2], first) + Math.imul(c[at + 3], second)) | 0;
+    }
+    return (high & 0xffff0000) | (low >>> 16);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Pairs of one worker: (device behind us, peer), the unit of negotiation (docs/dprp.md: what is negotiated, and when).
+ * A Pair is made once, on the control path, and found by its addresses for every packet without allocation.
+ * `T` is what the owner keeps per generation: its association. Owner: the worker.
+ */
+import { wordsToBytes } from '#wire/address.ts';
+import { copyLinkHeader, ETHER_HEADER, INLINE_TAGS_MAX, macSwap, VLAN_TAG } from '#wire/ethernet.ts';
+import type { Frame } from '#wire/frame.ts';
+import { type FillRandom, HashIndex } from './index.ts';
+
+const KEY_VERSION = 8;
+const KEY_WORDS = 9;
+
+/** Generations of a pair's association that can be held at once: two bits on the wire. */
+export const GENERATIONS = 4;
+
+export type Verdict = 'unknown' | 'negotiating' | 'encrypt' | 'plain' | 'discard';
+
+/** The layer-2 header that frames of our own bear on one side of the gateway. */
+export class LinkHeader {
+  readonly bytes = new Uint8Array(ETHER_HEADER + INLINE_TAGS_MAX * VLAN_TAG);
+  /** 0 while no frame has shown it. */
+  length = 0;
+  /** The tag beside the frame, as F_VLAN_TCI and F_VLAN_TPID. */
+  vlanTci = -1;
+  vlanTpid = 0;
+}
+
+export class Pair<T> {
+  readonly row: number;
+  readonly ipVersion: number;
+  readonly device = new Int32Array(4);
+  readonly peer = new Int32Array(4);
+  verdict: Verdict = 'unknown';
+  /** Why, in the word of whoever set the verdict. */
+  reason = '';
+  /** When the verdict ends, ms on the owner's clock. */
+  until = 0;
+  readonly firstSeen: number;
+  lastOut = 0;
+  lastIn = 0;
+  packetsOut = 0;
+  packetsIn = 0;
+  bytesOut = 0;
+  bytesIn = 0;
+  /** Toward the peer and toward the device. */
+  readonly outward = new LinkHeader();
+  readonly inward = new LinkHeader();
+  readonly associations: (T | undefined)[] = [undefined, undefined, undefined, undefined];
+  /** Which of them sends, -1 for none. */
+  sendGeneration = -1;
+
+  constructor(row: number, device: Int32Array, peer: Int32Array, ipVersion: number, now: number) {
+    this.row = row;
+    this.ipVersion = ipVersion;
+    this.device.set(device);
+    this.peer.set(peer);
+    this.firstSeen = now;
+  }
+
+  /** 16 bytes each, made anew: control path. */
+  get deviceBytes(): Uint8Array {
+    return wordsToBytes(this.device);
+  }
+
+  get peerBytes(): Uint8Array {
+    return wordsToBytes(this.peer);
+  }
+
+  /** When a packet of the pair was last seen, in either direction; its making counts. */
+  get lastSeen(): number {
+    return Math.max(this.firstSeen, this.lastOut, this.lastIn);
+  }
+
+  /**
+   * Learns from a parsed frame of the pair how frames on this way are addressed. The opposite way is taken to be the
+   * same turned round until a frame shows it.
+   */
+  learnLink(slab: Uint8Array, frame: Frame, outward: boolean): void {
+    learn(outward ? this.outward : this.inward, slab, frame);
+    const opposite = outward ? this.inward : this.outward;
+    if (opposite.length > 0) return;
+    learn(opposite, slab, frame);
+    macSwap(opposite.bytes, 0);
+  }
+}
+
+function learn(header: LinkHeader, slab: Uint8Array, frame: Frame): void {
+  header.length = copyLinkHeader(slab, frame.offset, frame.l3, header.bytes, 0);
+  header.vlanTci = frame.vlanTci;
+  header.vlanTpid = frame.vlanTpid;
+}
+
+export interface PairLimits {
+  readonly capacity: number;
+  /** A pair without traffic is forgotten after this, ms. */
+  readonly idleMs: number;
+}
+
+export class Pairs<T> {
+  /** Pairs that had to make room. */
+  evicted = 0;
+  readonly #limits: PairLimits;
+  readonly #index: HashIndex;
+  readonly #pairs: (Pair<T> | undefined)[] = [];
+  readonly #forgotten: (pair: Pair<T>) => void;
+  /** Pairs without an association go first: made-up peers cannot push out negotiated ones while others are left. */
+  readonly #worth = (row: number): number => {
+    const pair = this.#pairs[row] as Pair<T>;
+    return pair.lastSeen + (pair.sendGeneration < 0 ? 0 : this.#limits.idleMs);
+  };
+  #cursor = 0;
+
+  /** @param forgotten told about every pair that leaves the table, before it does: the owner releases its keys */
+  constructor(limits: PairLimits, fillRandom: FillRandom, forgotten: (pair: Pair<T>) => void) {
+    this.#limits = limits;
+    this.#index = new HashIndex(limits.capacity, KEY_WORDS, fillRandom);
+    this.#forgotten = forgotten;
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** The pair of these addresses (four words each), undefined when unknown. */
+  find(device: Int32Array, peer: Int32Array, ipVersion: number): Pair<T> | undefined {
+    this.#setKey(device, peer, ipVersion);
+    const row = this.#index.find();
+    return row < 0 ? undefined : this.#pairs[row];
+  }
+
+  /** The pair of a frame, which is outward when it comes from the device. */
+  findFrame(frame: Frame, outward: boolean): Pair<T> | undefined {
+    return outward
+      ? this.find(frame.source, frame.destination, frame.ipVersion)
+      : this.find(frame.destination, frame.source, frame.ipVersion);
+  }
+
+  /** The pair of these addresses, made when unknown; then the idlest of a few makes room if the table is full. */
+  ensure(device: Int32Array, peer: Int32Array, ipVersion: number, now: number): Pair<T> {
+    const known = this.find(device, peer, ipVersion);
+    if (known !== undefined) return known;
+    if (this.#index.size === this.#limits.capacity) {
+      this.evicted++;
+      this.remove(this.#pairs[this.#index.lowest(this.#worth)] as Pair<T>);
+    }
+    this.#setKey(device, peer, ipVersion);
+    const row = this.#index.insert();
+    const pair = new Pair<T>(row, device, peer, ipVersion, now);
+    this.#pairs[row] = pair;
+    return pair;
+  }
+
+  byRow(row: number): Pair<T> | undefined {
+    return this.#pairs[row];
+  }
+
+  /** Forgets a pair of this table; nothing happens when it has left already. */
+  remove(pair: Pair<T>): void {
+    if (this.#pairs[pair.row] !== pair) return;
+    this.#forgotten(pair);
+    this.#pairs[pair.row] = undefined;
+    this.#index.remove(pair.row);
+  }
+
+  /** Forgets idle pairs among the next `budget` rows. Returns how many. */
+  sweep(now: number, budget: number): number {
+    const before = this.#index.size;
+    for (let step = Math.min(budget, this.#index.rows); step > 0; step--) {
+      const pair = this.#pairs[this.#cursor];
+      this.#cursor = this.#cursor + 1 < this.#index.rows ? this.#cursor + 1 : 0;
+      if (pair !== undefined && now - pair.lastSeen >= this.#limits.idleMs) this.remove(pair);
+    }
+    return before - this.#index.size;
+  }
+
+  *[Symbol.iterator](): Generator<Pair<T>> {
+    for (const pair of this.#pairs) if (pair !== undefined) yield pair;
+  }
+
+  #setKey(device: Int32Array, peer: Int32Array, ipVersion: number): void {
+    const key = this.#index.key;
+    for (let word = 0; word < 4; word++) {
+      key[word] = device[word];
+      key[4 + word] = peer[word];
+    }
+    key[KEY_VERSION] = ipVersion;
+  }
+}

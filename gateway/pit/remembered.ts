@@ -1,0 +1,118 @@
+/**
+ * Peers that were once protected (docs/dprp.md: downgrade): while one is remembered, nobody who merely drops
+ * negotiation messages turns its traffic into plaintext. One list for all devices behind us.
+ * Control path. Owner: a worker; every worker and the store are told what `remember` and `refresh` return.
+ * `Ge` and `Transform` are the owner's words for who the peer's gateway is and what it uses.
+ */
+import { addressFromText, addressText, wordsToBytes } from '#wire/address.ts';
+
+/** How long a peer is remembered without traffic, ms. */
+export const REMEMBER_MS = 24 * 3_600_000;
+/** A refresh is written only after this share of the life has passed, ms: one write an hour, not one a packet. */
+export const REFRESH_AFTER_MS = REMEMBER_MS / 24;
+
+/** As it is stored and told between threads. */
+export interface RememberedPeer<Ge extends string = string, Transform extends string = string> {
+  /** Text of the address. */
+  readonly address: string;
+  readonly ge: Ge;
+  readonly transform: Transform;
+  /**
+   * Milliseconds left when this was made. Not a time of day: clocks jump. Read back after a stop, the full rest counts
+   * again, so a peer is rather remembered longer.
+   */
+  readonly left: number;
+}
+
+interface Entry<Ge, Transform> {
+  readonly ge: Ge;
+  readonly transform: Transform;
+  until: number;
+}
+
+export class RememberedPeers<Ge extends string = string, Transform extends string = string> {
+  /** Peers that had to make room: the one written longest ago goes. */
+  evicted = 0;
+  readonly #capacity: number;
+  /** By the address's text; every write moves an entry to the end, so the first was written longest ago. */
+  readonly #entries = new Map<string, Entry<Ge, Transform>>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Who was last negotiated with at this address (four words), while remembered. */
+  get(words: Int32Array, now: number): { readonly ge: Ge; readonly transform: Transform } | undefined {
+    const entry = this.#entries.get(addressText(wordsToBytes(words)));
+    return entry !== undefined && now < entry.until ? entry : undefined;
+  }
+
+  /** A negotiation ended in an association. Returns what the others must know, undefined when they know it. */
+  remember(words: Int32Array, ge: Ge, transform: Transform, now: number): RememberedPeer<Ge, Transform> | undefined {
+    const address = addressText(wordsToBytes(words));
+    const entry = this.#entries.get(address);
+    if (entry !== undefined && entry.ge === ge && entry.transform === transform && isFresh(entry, now))
+      return undefined;
+    this.#set(address, { ge, transform, until: now + REMEMBER_MS });
+    return { address, ge, transform, left: REMEMBER_MS };
+  }
+
+  /** Protected traffic came from the address. Returns what the others must know, undefined for most calls. */
+  refresh(words: Int32Array, now: number): RememberedPeer<Ge, Transform> | undefined {
+    const known = this.get(words, now);
+    return known && this.remember(words, known.ge, known.transform, now);
+  }
+
+  /** Takes over peers from the store or another worker: what holds longer wins; entries that name no address are left out. */
+  import(peers: readonly RememberedPeer<Ge, Transform>[], now: number): void {
+    for (const { address: text, ge, transform, left } of [...peers].sort((a, b) => a.left - b.left)) {
+      const bytes = addressFromText(text);
+      if (bytes === undefined || !(left > 0)) continue;
+      const address = addressText(bytes);
+      const until = now + Math.min(left, REMEMBER_MS);
+      if ((this.#entries.get(address)?.until ?? 0) < until) this.#set(address, { ge, transform, until });
+    }
+  }
+
+  /** All that are remembered now, for the store and the page. */
+  export(now: number): RememberedPeer<Ge, Transform>[] {
+    this.#expire(now);
+    return Array.from(this.#entries, ([address, { ge, transform, until }]) => ({
+      address,
+      ge,
+      transform,
+      left: until - now,
+    }));
+  }
+
+  /** A signed bundle or a person clears one peer (text of its address), or all. Returns how many. */
+  forget(address?: string): number {
+    const before = this.#entries.size;
+    const bytes = address === undefined ? undefined : addressFromText(address);
+    if (address === undefined) this.#entries.clear();
+    else if (bytes !== undefined) this.#entries.delete(addressText(bytes));
+    return before - this.#entries.size;
+  }
+
+  #set(address: string, entry: Entry<Ge, Transform>): void {
+    this.#entries.delete(address);
+    const [oldest] = this.#entries.size >= this.#capacity ? this.#entries.keys() : [];
+    if (oldest !== undefined) {
+      this.#entries.delete(oldest);
+      this.evicted++;
+    }
+    this.#entries.set(address, entry);
+  }
+
+  #expire(now: number): void {
+    for (const [address, { until }] of this.#entries) if (now >= until) this.#entries.delete(address);
+  }
+}
+
+function isFresh(entry: { readonly until: number }, now: number): boolean {
+  return now - (entry.until - REMEMBER_MS) < REFRESH_AFTER_MS;
+}
