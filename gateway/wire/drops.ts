@@ -151,6 +151,41 @@ export const DROPS = [
     'ここから送っていないメッセージについてのDPRP通知',
   ),
   reason('dprp-budget', 'more DPRP work than this gateway takes on at once', '一度に処理できる量を超えたDPRP処理'),
+  /* transform sealed */
+  reason('sealed-missing-tag', 'no tag where every packet must bear one', 'すべてのパケットにあるはずの認証タグがない'),
+  reason('sealed-forged', 'the tag does not verify', '認証タグが一致しない'),
+  reason('sealed-replay', 'the packet was received before', '受信済みのパケットの再送（リプレイ）'),
+  reason('sealed-too-old', 'the packet is older than the replay window', 'リプレイ検査の範囲より古いパケット'),
+  reason('sealed-unknown-generation', 'no key of that generation is held', 'その世代の鍵を保持していない'),
+  reason(
+    'sealed-superpacket',
+    'merged segments cannot be sealed ones',
+    '結合されたセグメントは保護パケットではありえない',
+  ),
+  reason('sealed-exhausted', 'the packet numbers of the key are used up', '鍵のパケット番号を使い切った'),
+  reason('sealed-no-room', 'the path MTU leaves no room for payload', '経路MTUにペイロードの余地がない'),
+  reason(
+    'sealed-too-long',
+    'with its trailer the datagram exceeds the largest IP packet',
+    'トレーラを加えるとIPの最大長を超える',
+  ),
+  reason('tcp-authenticated', 'TCP-MD5 and TCP-AO cannot be sealed', 'TCP-MD5とTCP-AOはsealedで保護できない'),
+  /* fragments */
+  reason(
+    'fragment-bad',
+    'the fragment contradicts the others of its datagram',
+    'フラグメントが同じデータグラムの他と矛盾する',
+  ),
+  reason('fragment-overlap', 'fragments overlap', 'フラグメントが重なっている'),
+  reason('fragment-duplicate', 'the fragment was received before', '受信済みのフラグメント'),
+  reason('fragment-timeout', 'the other fragments did not come in time', '残りのフラグメントが時間内に届かない'),
+  reason('fragment-memory', 'room for fragments ran out', 'フラグメント用の領域が足りない'),
+  /* ICMP errors about an association's packets */
+  reason(
+    'icmp-error-unrelated',
+    'the ICMP error quotes nothing that was sent',
+    'ICMPエラーが送信していないパケットを引用している',
+  ),
 ] as const satisfies readonly DropReason[];
 
 export type DropName = (typeof DROPS)[number]['name'];

@@ -1,0 +1,260 @@
+/**
+ * Transform `sealed` for everything that is not TCP (docs/transforms.md § Datagrams): a trailer inside the lengths.
+ *
+ *    | headers, clear | ciphertext …       | generation 2 bits, number 62 bits | tag, 16 bytes |
+ *                     '--------------------'------------ 24 bytes more --------'---------------'
+ *
+ * Clear, and authenticated as far as sealed-format.ts says: the UDP header; the first 8 bytes of ICMP. Of other
+ * protocols the whole IP payload is encrypted. Owner: the worker; the functions stand in packet order. Checksums are
+ * handled as in sealed-tcp.ts; a UDP checksum of zero stays zero on the whole way.
+ */
+import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
+import { dropCode } from '#wire/drops.ts';
+import { FORM_UDP, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
+import { ICMP_CHECKSUM, ICMP_HEADER } from '#wire/icmp.ts';
+import { IPV4_ID, IPV4_MTU_MIN, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
+import { FRAGMENT_HEADER, IPV6_HEADER, IPV6_MTU_MIN, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import { GSO_NONE } from '#wire/record.ts';
+import { UDP_CHECKSUM, UDP_LENGTH } from '#wire/udp.ts';
+import { OP_OPEN, OP_SEAL } from './cipher.ts';
+import { addAead, addRecord, addSum } from './emit.ts';
+import { AAD_ROOM, aadLength, GENERATION_SHIFT, isIcmp, writeAad } from './sealed-format.ts';
+import { NUMBER_LIMIT, type SealedState } from './state.ts';
+import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
+
+export const TRAILER = 24;
+const TRAILER_TAG = 8;
+const TAG_LENGTH = 16;
+/** Linux's UDP_MAX_SEGMENTS; a UDP superpacket of more is a lie. */
+export const UDP_SEGMENTS_MAX = 128;
+/** What `sealDatagram` returns for a packet whose sender must be told to send smaller ones: `tooBigMtu` says how small. */
+export const TOO_BIG = -0x10000;
+
+const HIGH_MASK = 2 ** GENERATION_SHIFT - 1;
+const MISSING_TAG = dropCode('sealed-missing-tag');
+const GENERATION = dropCode('sealed-unknown-generation');
+const FORGED = dropCode('sealed-forged');
+const SUPERPACKET = dropCode('sealed-superpacket');
+const EXHAUSTED = dropCode('sealed-exhausted');
+const TOO_LONG = dropCode('sealed-too-long');
+const BAD_GSO = dropCode('gso-bad');
+
+/** First encrypted byte. */
+function clearEnd(frame: Frame): number {
+  return frame.form !== FORM_UDP && isIcmp(frame) ? frame.l4 + ICMP_HEADER : frame.payload;
+}
+
+/** Behind the last byte that counts: what stands behind a UDP length is not carried. */
+function contentEnd(frame: Frame): number {
+  return frame.form === FORM_UDP ? frame.payload + frame.payloadLength : frame.l3End;
+}
+
+/** Offset of the layer-4 checksum field from `l4`; -1 where the protocol has none that must change. */
+function checksumField(frame: Frame, view: DataView): number {
+  if (frame.form === FORM_UDP) return view.getUint16(frame.l4 + UDP_CHECKSUM) === 0 ? -1 : UDP_CHECKSUM;
+  return isIcmp(frame) ? ICMP_CHECKSUM : -1;
+}
+
+/** ICMP of IPv4 is summed without pseudo-header (RFC 792). */
+function pseudoSum(frame: Frame, length: number): number {
+  return frame.form !== FORM_UDP && frame.ipVersion === 4 ? 0 : pseudoHeaderSum(frame, length);
+}
+
+/** The smallest path MTU that is ever reported or believed. */
+export function mtuFloor(ipVersion: number): number {
+  return ipVersion === 4 ? IPV4_MTU_MIN : IPV6_MTU_MIN;
+}
+
+/**
+ * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the trailer, and never
+ * below the floor; packets up to the floor are fragmented by the gateway.
+ */
+export function tooBigMtu(frame: Frame, mtu: number): number {
+  return Math.max(mtuFloor(frame.ipVersion), mtu - TRAILER);
+}
+
+/** Upper bound of the records that `sealDatagram`, and behind the cipher `fragmentRecord`, append. */
+export function sealDatagramRecords(frame: Frame, mtu: number): number {
+  const datagrams = frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
+  return datagrams * (1 + fragmentsOf(frame, mtu));
+}
+
+/** Upper bound of the bytes of the work area that both reserve. */
+export function sealDatagramBytes(frame: Frame, mtu: number): number {
+  const records = sealDatagramRecords(frame, mtu);
+  const headers = clearEnd(frame) - frame.offset + FRAGMENT_HEADER + TRAILER;
+  const content = contentEnd(frame) - clearEnd(frame);
+  return records * (AAD_ROOM + headers + 8) + content * (fragmentsOf(frame, mtu) > 0 ? 2 : 1);
+}
+
+/** Bytes that `openDatagram` reserves; it appends one record. `fragmentRecord` needs the bounds below on top. */
+export const OPEN_DATAGRAM_BYTES = AAD_ROOM;
+
+/** Upper bound of the fragments that an opened or sealed packet of this frame makes at `mtu`; 0 when it fits. */
+export function fragmentsOf(frame: Frame, mtu: number): number {
+  const length = frame.gsoType === GSO_NONE ? contentEnd(frame) - frame.l3 : clearEnd(frame) - frame.l3 + frame.gsoSize;
+  if (length + TRAILER <= mtu) return 0;
+  const header = frame.l4 - frame.l3 + FRAGMENT_HEADER;
+  return Math.ceil((length + TRAILER) / Math.max(8, (mtu - header) & ~7));
+}
+
+/**
+ * Seals an IP packet that a device sent and that is neither TCP nor a fragment.
+ * @param mtu of the path to the peer, bytes of layer 3
+ * @param port F_PORT of the sealed packet
+ * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
+ * @returns how many records of KIND_SEALED were appended, TOO_BIG, or a drop code. A record larger than `mtu` goes
+ *   through `fragmentRecord` once its jobs succeeded.
+ */
+export function sealDatagram(
+  work: Work,
+  frame: Frame,
+  state: SealedState,
+  mtu: number,
+  port: number,
+  reassembled = false,
+): number {
+  const { slab, view } = work;
+  const clear = clearEnd(frame);
+  const total = contentEnd(frame) - clear;
+  const step = frame.gsoType === GSO_NONE ? Math.max(total, 1) : frame.gsoSize;
+  const packets = Math.max(1, Math.ceil(total / step));
+  if (packets > UDP_SEGMENTS_MAX) return BAD_GSO;
+  const packetLength = clear - frame.l3 + Math.min(step, total);
+  const tooLong = packetLength + TRAILER - (frame.ipVersion === 6 ? IPV6_HEADER : 0) > IP_LENGTH_MAX;
+  if (packetLength + TRAILER > mtu || tooLong) {
+    const mayFragment = reassembled || !frame.dontFragment || packetLength <= mtuFloor(frame.ipVersion);
+    if (!mayFragment) return TOO_BIG;
+    if (tooLong) return TOO_LONG;
+  }
+  if (state.lacksNumbers(packets)) return EXHAUSTED;
+
+  const field = checksumField(frame, view);
+  const headers = clear - frame.offset;
+  for (let done = 0, count = 0; count < packets; done += step, count++) {
+    const length = Math.min(step, total - done);
+    const aad = work.reserve(AAD_ROOM + headers + length + TRAILER);
+    const at = aad + AAD_ROOM;
+    const l3 = at + frame.l3 - frame.offset;
+    const l4 = at + frame.l4 - frame.offset;
+    const trailer = at + headers + length;
+    slab.copyWithin(at, frame.offset, clear);
+    if (count > 0 && frame.ipVersion === 4) {
+      ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + count) & 0xffff);
+    }
+    writeLengths(view, frame, l3, l4, trailer + TRAILER);
+    if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, trailer + TRAILER - l4)));
+    writeAad(view, aad, frame, state, true, length);
+
+    const number = state.nextNumber++;
+    view.setInt32(trailer, (state.generation << GENERATION_SHIFT) | Math.floor(number / 0x1_0000_0000));
+    view.setInt32(trailer + 4, number | 0);
+    const firstJob = work.jobCount;
+    if (!frame.checksumVerified && field >= 0) {
+      const l4Length = contentEnd(frame) - frame.l4;
+      addSum(work, frame.l4, l4Length, pseudoSum(frame, l4Length));
+    }
+    addAead(
+      work,
+      OP_SEAL,
+      state.sendKey,
+      clear + done,
+      at + headers,
+      length,
+      aad,
+      aadLength(frame),
+      trailer + TRAILER_TAG,
+      TAG_LENGTH,
+      number,
+    );
+    addRecord(
+      work,
+      KIND_SEALED,
+      frame,
+      at,
+      trailer + TRAILER - at,
+      port,
+      firstJob,
+      state.slot,
+      field < 0 ? -1 : l4,
+      field,
+    );
+  }
+  state.sealedBytes += total;
+  return packets;
+}
+
+/** Lengths of an IP packet at `l3` that ends at `end`. */
+function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
+  if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, end - l3);
+  else ipv6SetPayloadLength(view, l3, end - l3 - IPV6_HEADER);
+  if (frame.form === FORM_UDP) view.setUint16(l4 + UDP_LENGTH, end - l4);
+}
+
+/**
+ * The generation that a packet from the network names in its trailer, before its state is chosen.
+ * @returns 0–3, or a drop code when it is too short for a trailer
+ */
+export function sealedDatagramGeneration(view: DataView, frame: Frame): number {
+  const trailer = contentEnd(frame) - TRAILER;
+  return trailer < clearEnd(frame) ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
+}
+
+/**
+ * Opens an IP packet from the network that is neither TCP nor a fragment, in place; otherwise like `openTcp`.
+ * @returns 0, or a drop code with nothing changed
+ */
+export function openDatagram(work: Work, frame: Frame, state: SealedState, port: number): number {
+  const { slab, view } = work;
+  if (frame.gsoType !== GSO_NONE) return SUPERPACKET;
+  const clear = clearEnd(frame);
+  const trailer = contentEnd(frame) - TRAILER;
+  if (trailer < clear) return MISSING_TAG;
+  const high = view.getUint32(trailer);
+  if (high >>> GENERATION_SHIFT !== state.generation) return GENERATION;
+  const number = (high & HIGH_MASK) * 0x1_0000_0000 + view.getUint32(trailer + 4);
+  /* No sender numbers so high: the trailer is not one. */
+  if (number >= NUMBER_LIMIT) return FORGED;
+  const code = state.window.check(number);
+  if (code < 0) return code;
+
+  const aad = work.reserve(OPEN_DATAGRAM_BYTES);
+  writeAad(view, aad, frame, state, false, trailer - clear);
+  const field = checksumField(frame, view);
+  const firstJob = work.jobCount;
+  if (!frame.checksumVerified && field >= 0) {
+    /* As in openTcp: the header's part now, the rest in a job before the one that changes it. */
+    const l4Length = contentEnd(frame) - frame.l4;
+    const header = sum(slab, frame.l4, clear - frame.l4, pseudoSum(frame, l4Length));
+    addSum(work, clear, contentEnd(frame) - clear, fold(header));
+  }
+  addAead(
+    work,
+    OP_OPEN,
+    state.receiveKey,
+    clear,
+    clear,
+    trailer - clear,
+    aad,
+    aadLength(frame),
+    trailer + TRAILER_TAG,
+    TAG_LENGTH,
+    number,
+  );
+  writeLengths(view, frame, frame.l3, frame.l4, trailer);
+  if (field >= 0) view.setUint16(frame.l4 + field, fold(pseudoSum(frame, trailer - frame.l4)));
+  const record = addRecord(
+    work,
+    KIND_OPENED,
+    frame,
+    frame.offset,
+    trailer - frame.offset,
+    port,
+    firstJob,
+    state.slot,
+    field < 0 ? -1 : frame.l4,
+    field,
+  );
+  work.numbers[record] = number;
+  return 0;
+}
