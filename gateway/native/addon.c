@@ -114,6 +114,7 @@ static napi_value layout(napi_env env, napi_callback_info info) {
         {"F_STRIDE", F_STRIDE},
         {"SLOT_HEADROOM", SLOT_HEADROOM},
         {"SLOT_SIZE", SLOT_SIZE},
+        {"SLOT_TAILROOM", SLOT_TAILROOM},
         {"J_OP", J_OP},
         {"J_KEY", J_KEY},
         {"J_SRC", J_SRC},
@@ -146,7 +147,9 @@ NAPI_MODULE_INIT() {
     if (!register_functions(env, exports, functions, 1) || !register_process(env, exports) ||
         !register_sockets(env, exports) || !register_receive(env, exports) ||
         !register_transmit(env, exports) || !register_wait(env, exports) ||
-        !register_keys(env, exports) || !register_ciphers(env, exports) ||
+        !register_keys(env, exports) || !register_exchange(env, exports) ||
+        !register_kdf(env, exports) || !register_messages(env, exports) ||
+        !register_grants(env, exports) || !register_ciphers(env, exports) ||
         !register_checksum(env, exports)) {
         return NULL;
     }

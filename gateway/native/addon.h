@@ -25,8 +25,7 @@ enum {
     F_STRIDE = 16
 };
 
-/* Shape of a receive slot; the same values as gateway/wire/record.ts, TAILROOM ours: room for a
- * trailer behind the largest frame taken. */
+/* Shape of a receive slot; the same values as gateway/wire/record.ts. */
 enum {
     SLOT_HEADROOM = 256,
     SLOT_TAILROOM = 128,
@@ -91,6 +90,10 @@ bool register_receive(napi_env env, napi_value exports);
 bool register_transmit(napi_env env, napi_value exports);
 bool register_wait(napi_env env, napi_value exports);
 bool register_keys(napi_env env, napi_value exports);
+bool register_exchange(napi_env env, napi_value exports);
+bool register_kdf(napi_env env, napi_value exports);
+bool register_messages(napi_env env, napi_value exports);
+bool register_grants(napi_env env, napi_value exports);
 bool register_ciphers(napi_env env, napi_value exports);
 bool register_checksum(napi_env env, napi_value exports);
 
