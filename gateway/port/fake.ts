@@ -21,6 +21,7 @@ import {
   GSO_NONE,
   SLOT_HEADROOM,
   SLOT_SIZE,
+  SLOT_TAILROOM,
 } from '#wire/record.ts';
 import type { Port } from './port.ts';
 import { refuseUnsendable } from './size.ts';
@@ -130,7 +131,7 @@ export class FakePort implements Port {
     taken.forEach((frame, i) => {
       const slot = firstSlot + i;
       const offset = slot * SLOT_SIZE + SLOT_HEADROOM;
-      const room = SLOT_SIZE - SLOT_HEADROOM;
+      const room = SLOT_SIZE - SLOT_HEADROOM - SLOT_TAILROOM;
       const length = Math.min(frame.bytes.length, room);
       slab.set(frame.bytes.subarray(0, length), offset);
       const column = slot * F_STRIDE;

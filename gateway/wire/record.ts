@@ -37,3 +37,5 @@ export const PORTS = 3;
 /** A receive slot: headroom for a longer header, then the largest frame a packet socket hands over. */
 export const SLOT_HEADROOM = 256;
 export const SLOT_SIZE = SLOT_HEADROOM + 65_536 + 256;
+/** What a received frame leaves free at the end of its slot, for a trailer. */
+export const SLOT_TAILROOM = 128;

@@ -1,0 +1,94 @@
+/** What the addon's socket functions refuse, and how a thread waits. What sockets do is in ../port/. */
+
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { native } from '#native/native.ts';
+import { F_STRIDE, SLOT_SIZE } from '#wire/record.ts';
+
+const POLLIN = 1;
+const POLLNVAL = 32;
+
+describe('bounds', () => {
+  const slab = new Uint8Array(2 * SLOT_SIZE);
+  const batch = new Int32Array(2 * F_STRIDE);
+
+  test('receive refuses slots outside slab or batch', () => {
+    expect(() => native.receive(0, slab, batch, 1, 2)).toThrow(/firstSlot and max/);
+    expect(() => native.receive(0, slab, new Int32Array(F_STRIDE), 0, 2)).toThrow(RangeError);
+    expect(() => native.receive(0, slab.subarray(1), batch, 1, 1)).toThrow(RangeError);
+    expect(() => native.receive(0, slab, batch, -1, 1)).toThrow(/firstSlot/);
+    expect(() => native.receive(-1, slab, batch, 0, 1)).toThrow(/fd/);
+  });
+
+  test('transmit refuses records outside the batch', () => {
+    expect(() => native.transmit(0, slab, batch, 1, 2, -1)).toThrow(/first and count/);
+    expect(() => native.transmit(0, slab, batch, 2 ** 31, 1, -1)).toThrow(RangeError);
+    expect(() => native.transmit(0, batch as unknown as Uint8Array, batch, 0, 1, -1)).toThrow(/slab/);
+  });
+
+  test('a program is whole instructions, and members are few', () => {
+    const open = (members: number, program: Uint8Array): unknown => native.openSockets('lo', members, 0, 1, 1, program);
+    expect(() => open(1, new Uint8Array(0))).toThrow(/program/);
+    expect(() => open(1, new Uint8Array(7))).toThrow(/program/);
+    expect(() => open(1, new Uint8Array(8 * 257))).toThrow(/program/);
+    expect(() => open(0, new Uint8Array(8))).toThrow(/members/);
+    expect(() => open(65, new Uint8Array(8))).toThrow(/members/);
+    expect(() => native.openSockets('a-name-of-sixteen', 1, 0, 1, 1, new Uint8Array(8))).toThrow(/name/);
+  });
+
+  test('a descriptor that is not ours is not closed', () => {
+    const file = openSync('/dev/null', 'r');
+    expect(() => native.closeSocket(file)).toThrow(/packet socket or event/);
+    closeSync(file);
+    expect(() => native.closeSocket(file)).toThrow(RangeError);
+  });
+
+  test('a descriptor that is no socket is an error code, not an exception', () => {
+    const event = native.createEvent();
+    expect(native.receive(event, slab, batch, 0, 1)).toBeLessThan(0);
+    native.closeSocket(event);
+  });
+});
+
+describe('wait', () => {
+  test('tells which event is signalled, until it is cleared', () => {
+    const fds = Int32Array.of(native.createEvent(), native.createEvent());
+    const ready = new Int32Array(2).fill(-1);
+    expect(native.wait(fds, 2, ready, 0)).toBe(0);
+    expect([...ready]).toEqual([0, 0]);
+    native.signalEvent(fds[1]);
+    native.signalEvent(fds[1]);
+    expect(native.wait(fds, 2, ready, -1)).toBe(1);
+    expect([...ready]).toEqual([0, POLLIN]);
+    native.clearEvent(fds[1]);
+    native.clearEvent(fds[1]);
+    expect(native.wait(fds, 2, ready, 0)).toBe(0);
+    for (const fd of fds) native.closeSocket(fd);
+    expect(native.wait(fds, 1, ready, -1)).toBe(1);
+    expect(ready[0]).toBe(POLLNVAL);
+  });
+
+  test('a thread that waits without end is woken from another', async () => {
+    const event = native.createEvent();
+    const worker = new Worker(
+      `import { native } from ${JSON.stringify(new URL('../../../gateway/native/native.ts', import.meta.url).href)};
+       import { parentPort, workerData } from 'node:worker_threads';
+       parentPort.postMessage('waiting');
+       parentPort.postMessage(native.wait(Int32Array.of(workerData), 1, new Int32Array(1), -1));`,
+      { eval: true, workerData: event, execArgv: ['--input-type=module'] },
+    );
+    expect(await once(worker, 'message')).toEqual(['waiting']);
+    native.signalEvent(event);
+    expect(await once(worker, 'message')).toEqual([1]);
+    await once(worker, 'exit');
+    native.closeSocket(event);
+  });
+
+  test('refuses more descriptors than there are', () => {
+    expect(() => native.wait(new Int32Array(1), 2, new Int32Array(2), 0)).toThrow(/count/);
+    expect(() => native.wait(new Int32Array(2), 2, new Int32Array(1), 0)).toThrow(/count/);
+    expect(() => native.wait(new Int32Array(100), 65, new Int32Array(100), 0)).toThrow(/count/);
+  });
+});

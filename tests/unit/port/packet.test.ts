@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
+import { completeChecksum } from '#wire/checksum.ts';
+import {
+  F_CSUM_OFFSET,
+  F_CSUM_START,
+  F_FLAGS,
+  F_GSO_SIZE,
+  F_GSO_TYPE,
+  GSO_TCPV4,
+  VNET_NEEDS_CSUM,
+} from '#wire/record.ts';
+import { addVeth, enterNewNamespace, run } from './namespace.ts';
+import {
+  type Arrival,
+  Buffers,
+  plainFrame,
+  TCP_CSUM_OFFSET,
+  TCP_L4,
+  TCP_PAYLOAD,
+  tcpChecksumIsRight,
+  tcpFrame,
+} from './packets.ts';
+import { portSuite } from './suite.ts';
+
+const OPTIONS = { workers: 1, mark: 0x47, receiveBytes: 1 << 20, sendBytes: 1 << 20 };
+
+function openPort(name: string): PacketPort {
+  const fds = openPacketSockets(name, OPTIONS);
+  openPorts(fds);
+  return new PacketPort(fds[0], name, 1500);
+}
+
+let leave: () => void;
+beforeAll(() => {
+  leave = enterNewNamespace();
+});
+afterAll(() => leave());
+
+describe('packet port', () => {
+  portSuite(() => {
+    addVeth('left', 'right');
+    let exists = true;
+    const left = openPort('left');
+    const right = openPort('right');
+    const remove = (): void => {
+      if (exists) run('ip link del left');
+      exists = false;
+    };
+    return {
+      left,
+      right,
+      setUp: (up) => run(`ip link set left ${up ? 'up' : 'down'}`),
+      remove,
+      close: () => {
+        left.close();
+        right.close();
+        remove();
+      },
+    };
+  });
+});
+
+describe('packet port on a link that makes real segments', () => {
+  const buffers = new Buffers();
+  let left: PacketPort;
+  let right: PacketPort;
+  beforeAll(() => {
+    addVeth('left', 'right', 'tso off tx off gro off');
+    left = openPort('left');
+    right = openPort('right');
+  });
+  afterAll(() => {
+    left.close();
+    right.close();
+    run('ip link del left');
+  });
+
+  const partial = { [F_FLAGS]: VNET_NEEDS_CSUM, [F_CSUM_START]: TCP_L4, [F_CSUM_OFFSET]: TCP_CSUM_OFFSET };
+  const whole = ({ bytes, record }: Arrival): boolean =>
+    (record[F_FLAGS] & VNET_NEEDS_CSUM) === 0 && tcpChecksumIsRight(bytes);
+
+  test('a partial checksum is completed', () => {
+    buffers.add(tcpFrame(100), partial);
+    expect(buffers.send(left)).toEqual([0]);
+    expect(buffers.arrivals(right, 1).every(whole)).toBe(true);
+  });
+
+  test.each([
+    ['with a partial checksum', partial],
+    ['whose checksum is complete', {}],
+  ])('a superpacket %s becomes segments, each with the right checksum', (_name, columns) => {
+    const frame = tcpFrame(5_000);
+    if (Object.keys(columns).length === 0) completeTcp(frame);
+    buffers.add(frame, { ...columns, [F_GSO_TYPE]: GSO_TCPV4, [F_GSO_SIZE]: 1448 });
+    expect(buffers.send(left)).toEqual([0]);
+    const segments = buffers.arrivals(right, 4);
+    expect(segments.every(whole)).toBe(true);
+    const payload = segments.flatMap(({ bytes }) => [...bytes.subarray(TCP_PAYLOAD)]);
+    expect(Uint8Array.from(payload)).toEqual(frame.subarray(TCP_PAYLOAD));
+    expect(segments.map(({ bytes }) => bytes.length - TCP_PAYLOAD)).toEqual([1448, 1448, 1448, 656]);
+  });
+
+  test('a full transmit queue costs its frames and nothing more', () => {
+    /* A shaper that lets next to nothing through, with room for one frame. */
+    run('tc qdisc add dev left root tbf rate 8kbit burst 1600 limit 1600');
+    for (let i = 0; i < 8; i++) buffers.add(plainFrame(1514, i));
+    const statuses = buffers.send(left);
+    run('tc qdisc del dev left root');
+    expect(statuses[0]).toBe(0);
+    expect(statuses.filter((s) => s !== 0).length).toBeGreaterThan(3);
+    expect(buffers.arrivals(right, 1)).toHaveLength(1);
+    buffers.add(plainFrame(60));
+    expect(buffers.send(left)).toEqual([0]);
+    expect(buffers.arrivals(right, 1)).toHaveLength(1);
+  });
+});
+
+function completeTcp(frame: Uint8Array): void {
+  completeChecksum(frame, TCP_L4, frame.length, TCP_L4 + TCP_CSUM_OFFSET);
+}
+
+test('sockets receive nothing before the ports are opened for traffic', () => {
+  addVeth('left', 'right');
+  const sender = openPort('left');
+  const fds = openPacketSockets('right', { ...OPTIONS, workers: 2 });
+  const members = fds.map((fd) => new PacketPort(fd, 'right', 1500));
+  const buffers = new Buffers();
+  buffers.add(plainFrame(60));
+  buffers.send(sender);
+  openPorts(fds);
+  buffers.add(plainFrame(70));
+  buffers.send(sender);
+  /* Not IP: member 0. */
+  expect(buffers.arrivals(members[0], 1).map((a) => a.bytes.length)).toEqual([70]);
+  expect(members[1].receive(buffers.slab, buffers.received, 0, 4)).toBe(0);
+  buffers.add(plainFrame(80));
+  expect(buffers.send(members[1])).toEqual([0]);
+  expect(buffers.arrivals(sender, 1).map((a) => a.bytes.length)).toEqual([80]);
+  /* A member of a group does not see what another member sent either. */
+  for (const member of members) expect(member.receive(buffers.slab, buffers.received, 0, 4)).toBe(0);
+  for (const port of [sender, ...members]) port.close();
+  run('ip link del left');
+});
+
+test('an interface that does not exist is named', () => {
+  expect(() => openPacketSockets('nowhere0', OPTIONS)).toThrow(/nowhere0: No such device/);
+});
