@@ -27,7 +27,7 @@ export interface FlowView {
   readonly pair: number;
   readonly packetsOut: number;
   readonly packetsIn: number;
-  /** Bytes of IP packets. */
+  /** Bytes of IP packets; a superpacket's headers count once. */
   readonly bytesOut: number;
   readonly bytesIn: number;
   /** Milliseconds on the owner's clock. */
@@ -37,7 +37,8 @@ export interface FlowView {
   readonly tcp?: { readonly syn: boolean; readonly fin: boolean; readonly rst: boolean };
 }
 
-export interface FlowLimits {
+export interface FlowTableOptions {
+  readonly random: FillRandom;
   readonly capacity: number;
   /** A flow without traffic is forgotten after this, ms. */
   readonly idleMs: number;
@@ -45,10 +46,10 @@ export interface FlowLimits {
   readonly closedIdleMs: number;
 }
 
-export class Flows {
+export class FlowTable {
   /** Flows that had to make room. */
   evicted = 0;
-  readonly #limits: FlowLimits;
+  readonly #options: FlowTableOptions;
   readonly #index: HashIndex;
   readonly #pair: Int32Array;
   readonly #tcp: Uint8Array; /* TCP_SYN, TCP_FIN, TCP_RST as seen */
@@ -59,14 +60,14 @@ export class Flows {
   readonly #age = (row: number): number => this.#lastSeen[row];
   #cursor = 0;
 
-  constructor(limits: FlowLimits, fillRandom: FillRandom) {
-    this.#limits = limits;
-    this.#index = new HashIndex(limits.capacity, KEY_WORDS, fillRandom);
-    this.#pair = new Int32Array(limits.capacity);
-    this.#tcp = new Uint8Array(limits.capacity);
-    this.#firstSeen = new Float64Array(limits.capacity);
-    this.#lastSeen = new Float64Array(limits.capacity);
-    this.#counters = new Float64Array(4 * limits.capacity);
+  constructor(options: FlowTableOptions) {
+    this.#options = options;
+    this.#index = new HashIndex(options.capacity, KEY_WORDS, options.random);
+    this.#pair = new Int32Array(options.capacity);
+    this.#tcp = new Uint8Array(options.capacity);
+    this.#firstSeen = new Float64Array(options.capacity);
+    this.#lastSeen = new Float64Array(options.capacity);
+    this.#counters = new Float64Array(4 * options.capacity);
   }
 
   get size(): number {
@@ -74,11 +75,27 @@ export class Flows {
   }
 
   /**
-   * Row of the frame's flow, made when it is new. Rows stay the same while the flow lives.
-   * @param outward true when the frame goes from the device to the peer
+   * Counts a frame (a superpacket as its segments) for its flow, which is made when it is new.
    * @param pair row of its pair
+   * @param outward true when the frame goes from the device to the peer
+   * @returns the flow's row; it stays the same while the flow lives
    */
-  row(frame: Frame, outward: boolean, pair: number, now: number): number {
+  count(frame: Frame, pair: number, outward: boolean, now: number): number {
+    const row = this.#row(frame, outward, now);
+    const at = 4 * row + (outward ? 0 : 1);
+    this.#counters[at] += frame.gsoSize === 0 ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
+    this.#counters[at + 2] += frame.l3End - frame.l3;
+    this.#pair[row] = pair;
+    this.#lastSeen[row] = now;
+    if (frame.form === FORM_TCP) {
+      const flags = frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
+      /* SYN begins anew: ports are used again. */
+      this.#tcp[row] = (flags & TCP_SYN) !== 0 ? flags : this.#tcp[row] | flags;
+    }
+    return row;
+  }
+
+  #row(frame: Frame, outward: boolean, now: number): number {
     const key = this.#index.key;
     const device = outward ? frame.source : frame.destination;
     const peer = outward ? frame.destination : frame.source;
@@ -90,12 +107,8 @@ export class Flows {
       ? (frame.sourcePort << 16) | frame.destinationPort
       : (frame.destinationPort << 16) | frame.sourcePort;
     key[KEY_PROTOCOL] = (frame.ipVersion << 8) | frame.protocol;
-    let row = this.#index.find();
-    if (row < 0) row = this.#add(now);
-    this.#pair[row] = pair;
-    this.#lastSeen[row] = now;
-    if (frame.form === FORM_TCP) this.#tcp[row] |= frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
-    return row;
+    const row = this.#index.find();
+    return row < 0 ? this.#add(now) : row;
   }
 
   /** The index's key is set. */
@@ -114,13 +127,6 @@ export class Flows {
     return row;
   }
 
-  /** Counts what was forwarded. @param bytes of the IP packets */
-  count(row: number, outward: boolean, packets: number, bytes: number): void {
-    const at = 4 * row + (outward ? 0 : 1);
-    this.#counters[at] += packets;
-    this.#counters[at + 2] += bytes;
-  }
-
   /** Row of the pair a flow belongs to. */
   pairOf(row: number): number {
     return this.#pair[row];
@@ -134,7 +140,7 @@ export class Flows {
       this.#cursor = row + 1 < this.#index.rows ? row + 1 : 0;
       if (!this.#index.isUsed(row)) continue;
       const closed = (this.#tcp[row] & (TCP_FIN | TCP_RST)) !== 0;
-      const idle = closed ? this.#limits.closedIdleMs : this.#limits.idleMs;
+      const idle = closed ? this.#options.closedIdleMs : this.#options.idleMs;
       if (now - this.#lastSeen[row] >= idle) this.#index.remove(row);
     }
     return before - this.#index.size;

@@ -10,8 +10,8 @@
  * a chain. Removal shifts the rest of a chain back: no tombstones, lookups stay as short as the table is full.
  */
 
-/** Fills an array with random values: `crypto.getRandomValues`, or a seeded generator in tests. */
-export type FillRandom = (into: Uint32Array<ArrayBuffer>) => unknown;
+/** Fills an array with random bytes: `crypto.getRandomValues`, or a seeded generator in tests. */
+export type FillRandom = (into: Uint8Array<ArrayBuffer>) => unknown;
 
 /** Entries that are compared when one must go: the idlest of a few is nearly the idlest of all, at a fixed price. */
 const SAMPLE = 8;
@@ -32,7 +32,7 @@ export class HashIndex {
   readonly #free: Int32Array;
   #freeCount = 0;
   #hand = 0;
-  readonly #coefficients: Uint32Array<ArrayBuffer>;
+  readonly #coefficients: Uint32Array;
 
   constructor(capacity: number, words: number, fillRandom: FillRandom) {
     this.capacity = capacity;
@@ -45,8 +45,9 @@ export class HashIndex {
     this.#used = new Uint8Array(capacity);
     this.#free = new Int32Array(capacity);
     /* Per half of the hash: one constant and two coefficients a word. */
-    this.#coefficients = new Uint32Array(2 * (1 + 2 * words));
-    fillRandom(this.#coefficients);
+    const random = new Uint8Array(4 * 2 * (1 + 2 * words));
+    fillRandom(random);
+    this.#coefficients = new Uint32Array(random.buffer);
   }
 
   /** Row of `key`, -1 when it is not there. */

@@ -10,7 +10,7 @@ export const MAC_AGE_MS = 300_000;
 /** A known address tells its age again only after this, ms, so that the other workers' entries do not age out. */
 const TELL_AGAIN_MS = MAC_AGE_MS / 5;
 
-export class Macs {
+export class MacTable {
   readonly #index: HashIndex;
   readonly #port: Int8Array;
   readonly #seen: Float64Array;
@@ -19,8 +19,8 @@ export class Macs {
   readonly #age = (row: number): number => this.#seen[row];
   #cursor = 0;
 
-  constructor(capacity: number, fillRandom: FillRandom) {
-    this.#index = new HashIndex(capacity, 2, fillRandom);
+  constructor(capacity: number, random: FillRandom) {
+    this.#index = new HashIndex(capacity, 2, random);
     this.#port = new Int8Array(capacity);
     this.#seen = new Float64Array(capacity);
     this.#told = new Float64Array(capacity);
@@ -52,7 +52,7 @@ export class Macs {
   }
 
   /** The port behind which the address at `at` is; -1 when unknown or aged out. */
-  portOf(bytes: Uint8Array, at: number, now: number): number {
+  lookup(bytes: Uint8Array, at: number, now: number): number {
     this.#setKey(macNumber(bytes, at));
     const row = this.#index.find();
     return row >= 0 && now - this.#seen[row] < MAC_AGE_MS ? this.#port[row] : -1;

@@ -73,15 +73,18 @@ export class Pair<T> {
   }
 
   /**
-   * Learns from a parsed frame of the pair how frames on this way are addressed. The opposite way is taken to be the
+   * Learns from a parsed frame toward the peer how frames on this way are addressed. The way back is taken to be the
    * same turned round until a frame shows it.
    */
-  learnLink(slab: Uint8Array, frame: Frame, outward: boolean): void {
-    learn(outward ? this.outward : this.inward, slab, frame);
-    const opposite = outward ? this.inward : this.outward;
-    if (opposite.length > 0) return;
-    learn(opposite, slab, frame);
-    macSwap(opposite.bytes, 0);
+  setOutwardLink(slab: Uint8Array, frame: Frame): void {
+    learn(this.outward, slab, frame);
+    if (this.inward.length === 0) learnReverse(this.inward, slab, frame);
+  }
+
+  /** The same from a frame toward the device. */
+  setInwardLink(slab: Uint8Array, frame: Frame): void {
+    learn(this.inward, slab, frame);
+    if (this.outward.length === 0) learnReverse(this.outward, slab, frame);
   }
 }
 
@@ -91,31 +94,36 @@ function learn(header: LinkHeader, slab: Uint8Array, frame: Frame): void {
   header.vlanTpid = frame.vlanTpid;
 }
 
-export interface PairLimits {
+function learnReverse(header: LinkHeader, slab: Uint8Array, frame: Frame): void {
+  learn(header, slab, frame);
+  macSwap(header.bytes, 0);
+}
+
+export interface PairTableOptions<T> {
   readonly capacity: number;
   /** A pair without traffic is forgotten after this, ms. */
   readonly idleMs: number;
+  readonly random: FillRandom;
+  /** Told about every pair that leaves the table, before it does: the owner releases its keys. */
+  readonly onForget: (pair: Pair<T>) => void;
 }
 
-export class Pairs<T> {
+export class PairTable<T> {
   /** Pairs that had to make room. */
   evicted = 0;
-  readonly #limits: PairLimits;
+  readonly #options: PairTableOptions<T>;
   readonly #index: HashIndex;
   readonly #pairs: (Pair<T> | undefined)[] = [];
-  readonly #forgotten: (pair: Pair<T>) => void;
   /** Pairs without an association go first: made-up peers cannot push out negotiated ones while others are left. */
   readonly #worth = (row: number): number => {
     const pair = this.#pairs[row] as Pair<T>;
-    return pair.lastSeen + (pair.sendGeneration < 0 ? 0 : this.#limits.idleMs);
+    return pair.lastSeen + (pair.sendGeneration < 0 ? 0 : this.#options.idleMs);
   };
   #cursor = 0;
 
-  /** @param forgotten told about every pair that leaves the table, before it does: the owner releases its keys */
-  constructor(limits: PairLimits, fillRandom: FillRandom, forgotten: (pair: Pair<T>) => void) {
-    this.#limits = limits;
-    this.#index = new HashIndex(limits.capacity, KEY_WORDS, fillRandom);
-    this.#forgotten = forgotten;
+  constructor(options: PairTableOptions<T>) {
+    this.#options = options;
+    this.#index = new HashIndex(options.capacity, KEY_WORDS, options.random);
   }
 
   get size(): number {
@@ -137,10 +145,10 @@ export class Pairs<T> {
   }
 
   /** The pair of these addresses, made when unknown; then the idlest of a few makes room if the table is full. */
-  ensure(device: Int32Array, peer: Int32Array, ipVersion: number, now: number): Pair<T> {
+  findOrAdd(device: Int32Array, peer: Int32Array, ipVersion: number, now: number): Pair<T> {
     const known = this.find(device, peer, ipVersion);
     if (known !== undefined) return known;
-    if (this.#index.size === this.#limits.capacity) {
+    if (this.#index.size === this.#options.capacity) {
       this.evicted++;
       this.remove(this.#pairs[this.#index.lowest(this.#worth)] as Pair<T>);
     }
@@ -151,14 +159,14 @@ export class Pairs<T> {
     return pair;
   }
 
-  byRow(row: number): Pair<T> | undefined {
+  at(row: number): Pair<T> | undefined {
     return this.#pairs[row];
   }
 
   /** Forgets a pair of this table; nothing happens when it has left already. */
   remove(pair: Pair<T>): void {
     if (this.#pairs[pair.row] !== pair) return;
-    this.#forgotten(pair);
+    this.#options.onForget(pair);
     this.#pairs[pair.row] = undefined;
     this.#index.remove(pair.row);
   }
@@ -169,12 +177,12 @@ export class Pairs<T> {
     for (let step = Math.min(budget, this.#index.rows); step > 0; step--) {
       const pair = this.#pairs[this.#cursor];
       this.#cursor = this.#cursor + 1 < this.#index.rows ? this.#cursor + 1 : 0;
-      if (pair !== undefined && now - pair.lastSeen >= this.#limits.idleMs) this.remove(pair);
+      if (pair !== undefined && now - pair.lastSeen >= this.#options.idleMs) this.remove(pair);
     }
     return before - this.#index.size;
   }
 
-  *[Symbol.iterator](): Generator<Pair<T>> {
+  *values(): Generator<Pair<T>> {
     for (const pair of this.#pairs) if (pair !== undefined) yield pair;
   }
 

@@ -11,6 +11,9 @@ export const REMEMBER_MS = 24 * 3_600_000;
 /** A refresh is written only after this share of the life has passed, ms: one write an hour, not one a packet. */
 export const REFRESH_AFTER_MS = REMEMBER_MS / 24;
 
+/** Peers remembered at most: far more than one site talks to. */
+export const REMEMBERED_MAX = 65_536;
+
 /** As it is stored and told between threads. */
 export interface RememberedPeer<Ge extends string = string, Transform extends string = string> {
   /** Text of the address. */
@@ -37,7 +40,7 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
   /** By the address's text; every write moves an entry to the end, so the first was written longest ago. */
   readonly #entries = new Map<string, Entry<Ge, Transform>>();
 
-  constructor(capacity: number) {
+  constructor(capacity: number = REMEMBERED_MAX) {
     this.#capacity = capacity;
   }
 
@@ -49,6 +52,14 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
   get(words: Int32Array, now: number): { readonly ge: Ge; readonly transform: Transform } | undefined {
     const entry = this.#entries.get(addressText(wordsToBytes(words)));
     return entry !== undefined && now < entry.until ? entry : undefined;
+  }
+
+  /** The same as it is shown. */
+  entry(words: Int32Array, now: number): RememberedPeer<Ge, Transform> | undefined {
+    const address = addressText(wordsToBytes(words));
+    const entry = this.#entries.get(address);
+    if (entry === undefined || now >= entry.until) return undefined;
+    return { address, ge: entry.ge, transform: entry.transform, left: entry.until - now };
   }
 
   /** A negotiation ended in an association. Returns what the others must know, undefined when they know it. */
@@ -68,7 +79,7 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
   }
 
   /** Takes over peers from the store or another worker: what holds longer wins; entries that name no address are left out. */
-  import(peers: readonly RememberedPeer<Ge, Transform>[], now: number): void {
+  restore(peers: readonly RememberedPeer<Ge, Transform>[], now: number): void {
     for (const { address: text, ge, transform, left } of [...peers].sort((a, b) => a.left - b.left)) {
       const bytes = addressFromText(text);
       if (bytes === undefined || !(left > 0)) continue;
@@ -80,7 +91,7 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
 
   /** All that are remembered now, for the store and the page. */
   export(now: number): RememberedPeer<Ge, Transform>[] {
-    this.#expire(now);
+    this.sweep(now);
     return Array.from(this.#entries, ([address, { ge, transform, until }]) => ({
       address,
       ge,
@@ -108,7 +119,8 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
     this.#entries.set(address, entry);
   }
 
-  #expire(now: number): void {
+  /** Forgets what is past its time. */
+  sweep(now: number): void {
     for (const [address, { until }] of this.#entries) if (now >= until) this.#entries.delete(address);
   }
 }
