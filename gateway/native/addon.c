@@ -38,6 +38,11 @@ bool arg_bytes(napi_env env, napi_value value, const char *name, struct bytes *o
         type != napi_uint8_array) {
         return bad_argument(env, name, "Uint8Array");
     }
+    /* An empty array has no address, and C forbids to add even zero to none. */
+    static uint8_t nothing;
+    if (out->data == NULL) {
+        out->data = &nothing;
+    }
     return true;
 }
 

@@ -18,7 +18,8 @@ void *locked_memory(napi_env env, size_t size) {
         throw_errno(env, "key memory", errno);
         return NULL;
     }
-    if (mlock(memory, size) != 0) {
+    /* mlock by its other name: sanitizers replace mlock with nothing. */
+    if (mlock2(memory, size, 0) != 0) {
         char what[160];
         snprintf(what, sizeof what,
                  "key memory cannot be locked; raise the limit of locked memory by %zu KiB "
