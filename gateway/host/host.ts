@@ -1,0 +1,103 @@
+/**
+ * Makes a machine into a gateway and back. The way in: validate all (plan), then touch, drops first, ports up last.
+ * The ways out: stop and crash leave the drops where they are; only `release` opens, and the caller audits it.
+ *
+ *   system     programs and files            links      interfaces, names, our marks
+ *   plan       what stands in the way        drops      nftables: fail closed
+ *   ports      quiet, offloads, up           bridge, router   the kinds (router: addresses, snapshot)
+ *   watch      what happens behind our back
+ */
+import { bridgePorts, establishBridge, type HostPorts, openBridge, type Undo } from './bridge.ts';
+import { belt, protect, unprotectAll, unprotectOthers } from './drops.ts';
+import { findLink, INNER_PORT, isEndOf, KERNEL_END, OUTER_PORT, readLinks } from './links.ts';
+import { type HostPlan, type Survey, survey } from './plan.ts';
+import { establishRouter, findRouter, ROUTER_PORTS, returnNic } from './router.ts';
+import { loadSnapshot } from './snapshot.ts';
+import { blame, HostError, linux, type System } from './system.ts';
+
+export interface Applied {
+  readonly ports: HostPorts;
+  /** Routes that could not be restored, in the words of `ip`. */
+  readonly warnings: readonly string[];
+}
+
+const NO_NFTABLES = 'install nftables, with a kernel that has netdev ingress and egress hooks (5.16 or later)';
+
+/** Interfaces that must have drops once the plan stands. */
+export function protectedPorts(plan: HostPlan): readonly string[] {
+  return plan.kind === 'bridge' ? bridgePorts(plan) : ROUTER_PORTS;
+}
+
+/**
+ * Brings the machine into the planned state from whatever state it is in: untouched, half made by a run that was
+ * killed, released, or made for another configuration. Throws HostError; then what was done is undone in reverse,
+ * except the drops, which stay.
+ */
+export async function apply(plan: HostPlan, system: System = linux): Promise<Applied> {
+  if (plan.problems.length > 0) throw new HostError(plan.problems);
+  const now = await survey(system);
+  const undo: Undo = [];
+  try {
+    await blame('outer', NO_NFTABLES, () => protectFirst(system, plan, now));
+    await leaveOtherKind(system, plan);
+    const applied =
+      plan.kind === 'bridge'
+        ? { ports: await establishBridge(system, plan, now, undo), warnings: [] }
+        : await applyRouter(system, plan, now, undo);
+    await unprotectOthers(system, protectedPorts(plan));
+    return applied;
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => {});
+    throw error;
+  }
+}
+
+async function applyRouter(system: System, plan: HostPlan, now: Survey, undo: Undo): Promise<Applied> {
+  const { warnings, ...ports } = await establishRouter(system, plan, now, undo);
+  return { ports, warnings };
+}
+
+/** Everything that is or becomes a port is closed, under the name that it has now. */
+async function protectFirst(system: System, plan: HostPlan, now: Survey): Promise<void> {
+  const wanted = [...protectedPorts(plan)];
+  if (plan.kind === 'router') {
+    const { nic } = findRouter(now.links, plan.outer);
+    if (nic !== undefined) wanted.push(nic.name);
+  }
+  const old = now.links.filter((l) => l.name === OUTER_PORT || l.name === INNER_PORT).map((l) => l.name);
+  const names = [...new Set([...wanted, ...old])];
+  const present = names.filter((n) => now.byName || findLink(now.links, n) !== undefined);
+  await protect(system, present);
+  if (!now.byName) await belt(system, protectedPorts(plan));
+}
+
+/** A machine that was a router, or a router by way of another NIC, gives that NIC back before it becomes something else. */
+async function leaveOtherKind(system: System, plan: HostPlan): Promise<void> {
+  const links = await readLinks(system);
+  const stored = await loadSnapshot(system);
+  const kernel = links.find((l) => l.name === KERNEL_END || isEndOf(l, INNER_PORT));
+  const name = stored?.name ?? (kernel?.name === KERNEL_END ? undefined : kernel?.name);
+  if (name === undefined || (plan.kind === 'router' && name === plan.outer)) return;
+  await blame('outer', `see ip link and ip addr of "${name}"`, () => returnNic(system, name));
+}
+
+/** Closed for good until somebody opens it: the drops are read back, and put back where one is missing. */
+export async function shutdown(plan: HostPlan, system: System = linux): Promise<void> {
+  const links = await readLinks(system);
+  const present = protectedPorts(plan).filter((p) => findLink(links, p) !== undefined);
+  await blame('outer', NO_NFTABLES, () => protect(system, present));
+}
+
+/**
+ * Opens the machine: plain traffic passes, unprotected and unseen, until the next `apply`. For `bridge` a kernel bridge
+ * joins the ports, for `router` the NIC gets its place back. The caller has asked a person, and audits.
+ */
+export async function release(plan: HostPlan, system: System = linux): Promise<void> {
+  if (plan.kind === 'bridge') {
+    await leaveOtherKind(system, plan);
+    await openBridge(system, plan);
+    return;
+  }
+  await blame('outer', 'see ip link and ip addr', () => returnNic(system, plan.outer));
+  await unprotectAll(system);
+}

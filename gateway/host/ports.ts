@@ -1,0 +1,91 @@
+/** One datapath port: quiet (no address, no IPv6, no answer), the right offloads, and up only behind its drops. */
+import { findUnprotected, protect } from './drops.ts';
+import { formatMark, type Link, type Mark, type PortRole } from './links.ts';
+import { settingPath } from './snapshot.ts';
+import type { System } from './system.ts';
+
+/**
+ * Room for two VLAN tags inside the frame. A tagged superpacket leaves with inline tags, and the kernel counts a second
+ * one against the MTU.
+ */
+export const TAG_ROOM = 8;
+
+/**
+ * Off on every port: GRO lists cannot be sent again as they came, and LRO forgets the segment size. What else the NIC
+ * merges or computes stays as it is.
+ */
+const UNWANTED = [
+  { shown: 'rx-gro-list', set: 'rx-gro-list' },
+  { shown: 'large-receive-offload', set: 'lro' },
+] as const;
+
+/** Ethernet features of `ethtool -k` that are on, unwanted and can be switched. */
+export function unwantedOffloads(text: string): string[] {
+  return UNWANTED.filter((o) => new RegExp(`^\\s*${o.shown}: on\\s*$`, 'm').test(text)).map((o) => o.set);
+}
+
+/** The MTU that the link has for its users: an MTU that is not the one we gave it is an administrator's new wish. */
+export function realMtu(link: Link): number {
+  const mark = link.mark;
+  return mark !== undefined && link.mtu === Math.min(mark.mtu + TAG_ROOM, link.maxMtu) ? mark.mtu : link.mtu;
+}
+
+export async function writeMark(system: System, link: Link, mark: Mark): Promise<void> {
+  const alias = formatMark(mark);
+  if (link.alias !== alias) await system.run('ip', ['link', 'set', 'dev', link.name, 'alias', alias]);
+}
+
+/** Writes a setting where it differs. A kernel without the setting (IPv6 off at boot) needs none. */
+export async function setSetting(system: System, path: string, value: string): Promise<void> {
+  const now = (await system.read(path))?.trim();
+  if (now !== undefined && now !== value) await system.set(path, value);
+}
+
+/** Marks the port, takes its addresses and its voice, sets offloads and MTU. The drops stand already. */
+export async function quieten(system: System, link: Link, role: PortRole): Promise<void> {
+  const mtu = realMtu(link);
+  await writeMark(system, link, { role, mtu, before: link.mark ? link.mark.before : link.alias });
+  await setSetting(system, settingPath('ipv6', link.name, 'disable_ipv6'), '1');
+  /* Should somebody flush the rules, the kernel still does not route, answer ARP or accept what arrives here. */
+  await setSetting(system, settingPath('ipv4', link.name, 'forwarding'), '0');
+  await setSetting(system, settingPath('ipv4', link.name, 'arp_ignore'), '8');
+  await setSetting(system, settingPath('ipv4', link.name, 'rp_filter'), '1');
+  const held = await system.run('ip', ['-o', 'addr', 'show', 'dev', link.name]);
+  if (held.trim() !== '') await system.run('ip', ['addr', 'flush', 'dev', link.name]);
+  const features = await system.run('ethtool', ['-k', link.name]).catch(() => '');
+  for (const feature of unwantedOffloads(features)) await system.run('ethtool', ['-K', link.name, feature, 'off']);
+  const room = Math.min(mtu + TAG_ROOM, link.maxMtu);
+  if (link.mtu !== room) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(room)]);
+}
+
+/** Brings ports up, after the drops of all of them were read back once more. */
+export async function raise(system: System, links: readonly Link[]): Promise<void> {
+  await protect(
+    system,
+    links.map((l) => l.name),
+  );
+  for (const l of links) if (!l.up) await system.run('ip', ['link', 'set', 'dev', l.name, 'up']);
+}
+
+/** Takes down those of `names` that have no drops, at once, and tells which they were. */
+export async function lowerUnprotected(system: System, names: readonly string[]): Promise<string[]> {
+  const naked = await findUnprotected(system, names);
+  if (naked.length > 0) {
+    const batch = naked.map((n) => `link set dev ${n} down\n`).join('');
+    /* One that is gone needs no taking down: -force goes on with the others, and then ip reports failure. */
+    await system.run('ip', ['-force', '-batch', '-'], batch).catch(() => '');
+  }
+  return naked;
+}
+
+export async function restoreMtu(system: System, link: Link): Promise<void> {
+  const mtu = realMtu(link);
+  if (link.mtu !== mtu) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(mtu)]);
+}
+
+/** Gives a link back the MTU and the alias that it had before it became a port. */
+export async function unmark(system: System, link: Link): Promise<void> {
+  if (link.mark === undefined) return;
+  await restoreMtu(system, link);
+  await system.run('ip', ['link', 'set', 'dev', link.name, 'alias', link.mark.before]);
+}
