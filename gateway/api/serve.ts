@@ -2,7 +2,6 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { Text } from '#config/text.ts';
 import type { GatewayApp } from './app.ts';
@@ -11,8 +10,6 @@ import type { GatewayApp } from './app.ts';
 const MAX_SOCKET_PATH = 107;
 /** A process that has the socket but does not accept within this, ms, counts as running. */
 const ANSWER_MS = 1_000;
-
-export const socketPath = (stateDir: string): string => join(stateDir, 'gateway.sock');
 
 /** Why the API cannot be served, for a person. */
 export class CannotServe extends Error {

@@ -17,7 +17,7 @@ export const VERDICTS = ['encrypt', 'plain', 'discard', 'relay', 'negotiating', 
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Why: what DPRP found, or what made DPRP unnecessary. */
-export type VerdictReason = Reason | 'exception' | 'never-negotiated' | 'without-keys' | 'negotiating';
+export type VerdictReason = Reason | 'exception' | 'never-negotiated';
 
 export interface PortView {
   readonly role: 'outer' | 'inner' | 'mgmt';
@@ -105,7 +105,8 @@ export interface FlowView extends AssociationView {
   readonly peer: string;
   readonly peerPort: number;
   readonly verdict: Verdict;
-  readonly reason: VerdictReason;
+  /** Absent while nothing was found out. */
+  readonly reason?: VerdictReason;
   /** Out: from the device to the peer. */
   readonly packetsOut: number;
   readonly bytesOut: number;
@@ -119,7 +120,8 @@ export interface PairView extends AssociationView {
   readonly device: string;
   readonly peer: string;
   readonly verdict: Verdict;
-  readonly reason: VerdictReason;
+  /** Absent while nothing was found out. */
+  readonly reason?: VerdictReason;
   readonly keyVersion?: number;
   readonly generation?: number;
   readonly negotiationMs?: number;

@@ -1,16 +1,27 @@
-/** Addresses and prefixes as people type them: strict where others guess (no octal bytes, no zones, no short forms). */
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
+/** Addresses and prefixes as people type them, on top of #wire/address.ts: with the texts and classes that a check needs. */
+import {
+  ADDRESS_LINK_LOCAL,
+  ADDRESS_UNICAST,
+  addressClass,
+  addressFromText,
+  addressText,
+  bytesToWords,
+  prefixFromText,
+  versionOfWords,
+  wordsText,
+} from '#wire/address.ts';
 
 export interface Address {
   readonly version: 4 | 6;
   /** The canonical text (RFC 5952 for IPv6). */
   readonly text: string;
-  /** What RFC 6890 says about it: `unicast`, `private`, `multicast`, `loopback`, … (names of ipaddr.js). */
-  readonly range: string;
+  /** A machine can have it: unicast or link-local. */
+  readonly machine: boolean;
+  readonly linkLocal: boolean;
 }
 
 export interface Prefix extends Address {
+  /** Bits, 0 to 32 or 128. */
   readonly length: number;
   /** The address with all host bits zero. */
   readonly network: string;
@@ -18,29 +29,31 @@ export interface Prefix extends Address {
 
 /** undefined for anything but one complete IPv4 or IPv6 address. An IPv4-mapped IPv6 address is that IPv4 address. */
 export function parseAddress(text: string): Address | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
-  const address = ipaddr.process(text);
-  return { version: address.kind() === 'ipv4' ? 4 : 6, text: address.toString(), range: address.range() };
+  const bytes = addressFromText(text);
+  if (bytes === undefined) return undefined;
+  const words = bytesToWords(bytes);
+  const kind = addressClass(words);
+  const linkLocal = kind === ADDRESS_LINK_LOCAL;
+  return {
+    version: versionOfWords(words),
+    text: addressText(bytes),
+    machine: linkLocal || kind === ADDRESS_UNICAST,
+    linkLocal,
+  };
 }
 
-/** `address/length`; undefined for anything else, a mapped address included. A missing length is not filled in. */
+/** `address/length`; undefined for anything else. A missing length is not filled in. */
 export function parsePrefix(text: string): Prefix | undefined {
-  const [left = '', right = '', ...rest] = text.split('/');
-  const address = parseAddress(left);
-  if (address === undefined || rest.length > 0 || !/^(0|[1-9]\d{0,2})$/.test(right)) return undefined;
-  const length = Number(right);
-  if (length > (address.version === 4 ? 32 : 128) || isIP(left) !== address.version) return undefined;
-  const cidr = `${address.text}/${length}`;
-  const network =
-    address.version === 4 ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr);
-  return { ...address, length, network: network.toString() };
+  const prefix = text.includes('/') ? prefixFromText(text) : undefined;
+  const address = parseAddress(text.split('/', 1)[0]);
+  if (prefix === undefined || address === undefined) return undefined;
+  const length = prefix.version === 4 ? prefix.bits - 96 : prefix.bits;
+  return { ...address, version: prefix.version, length, network: wordsText(prefix.words) };
 }
 
 /** True when `address` lies in `prefix`. */
 export function contains(prefix: Prefix, address: Address): boolean {
-  if (prefix.version !== address.version) return false;
-  const inside = ipaddr.parse(address.text);
-  return inside.kind() === 'ipv4'
-    ? (inside as ipaddr.IPv4).match(ipaddr.IPv4.parse(prefix.network), prefix.length)
-    : (inside as ipaddr.IPv6).match(ipaddr.IPv6.parse(prefix.network), prefix.length);
+  return (
+    prefix.version === address.version && parsePrefix(`${address.text}/${prefix.length}`)?.network === prefix.network
+  );
 }

@@ -53,7 +53,7 @@ const hostAddress = text((value) => {
       ja: `プレフィックス長付きのアドレス(例: 192.0.2.5/24、2001:db8::5/64)を指定してください。現在の値: ${quoted(value)}`,
     };
   }
-  if (['unspecified', 'broadcast', 'multicast', 'loopback'].includes(prefix.range) || prefix.length === 0) {
+  if (!prefix.machine || prefix.length === 0) {
     return {
       en: `${quoted(value)} cannot be the address of a machine`,
       ja: `${quoted(value)}は機器のアドレスとして使えません`,
@@ -70,9 +70,7 @@ const hostAddress = text((value) => {
 
 const defaultGateway = text((value) => {
   const address = parseAddress(value);
-  if (address !== undefined && !['unspecified', 'broadcast', 'multicast', 'loopback'].includes(address.range)) {
-    return undefined;
-  }
+  if (address?.machine) return undefined;
   return {
     en: `must be the address of a router, for example 192.0.2.1 or fe80::1; is ${quoted(value)}`,
     ja: `ルータのアドレス(例: 192.0.2.1、fe80::1)を指定してください。現在の値: ${quoted(value)}`,

@@ -61,7 +61,7 @@ function routes(file: Values): Contradiction[] {
         },
       ];
     }
-    const linkLocal = router.version === 6 && router.range === 'linkLocal';
+    const linkLocal = router.version === 6 && router.linkLocal;
     if (linkLocal || addresses.some((prefix) => contains(prefix, router))) return [];
     return [
       {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApp } from '#api/app.ts';
-import { CannotServe, serveApi, socketPath } from '#api/serve.ts';
+import { CannotServe, serveApi } from '#api/serve.ts';
+import { apiSocket } from '#config/state.ts';
 import { fakeGateway, STATUS } from '#kit/gateway-view.ts';
 
 let folder: string;
@@ -28,7 +29,7 @@ const status = (socket: string) =>
   });
 
 test('answers on a socket of mode 0600 and removes it at the end', async () => {
-  const path = socketPath(folder);
+  const path = apiSocket(folder);
   const serving = await serveApi(api(), path);
   expect(statSync(path).mode & 0o7777).toBe(0o600);
   expect(await status(path)).toEqual(STATUS);
@@ -37,7 +38,7 @@ test('answers on a socket of mode 0600 and removes it at the end', async () => {
 });
 
 test('a second gateway on the same state directory is refused, the first goes on', async () => {
-  const path = socketPath(folder);
+  const path = apiSocket(folder);
   const serving = await serveApi(api(), path);
   await expect(serveApi(api(), path)).rejects.toThrow(/another gateway is already running/);
   expect(await status(path)).toEqual(STATUS);
@@ -45,7 +46,7 @@ test('a second gateway on the same state directory is refused, the first goes on
 });
 
 test('the socket of a killed process is replaced', async () => {
-  const path = socketPath(folder);
+  const path = apiSocket(folder);
   const script = join(folder, 'killed.mjs');
   writeFileSync(
     script,
@@ -63,7 +64,7 @@ test('the socket of a killed process is replaced', async () => {
 });
 
 test('a process that has the socket without speaking HTTP also counts as running', async () => {
-  const path = socketPath(folder);
+  const path = apiSocket(folder);
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(path, resolve));
   await expect(serveApi(api(), path)).rejects.toThrow(CannotServe);
@@ -71,13 +72,13 @@ test('a process that has the socket without speaking HTTP also counts as running
 });
 
 test('what is not a socket is never removed', async () => {
-  const path = socketPath(folder);
+  const path = apiSocket(folder);
   writeFileSync(path, 'notes');
   await expect(serveApi(api(), path)).rejects.toThrow(/not a socket/);
   expect(statSync(path).size).toBe(5);
 });
 
 test('a path that cannot be a socket is refused in words', async () => {
-  await expect(serveApi(api(), socketPath(join(folder, 'x'.repeat(100))))).rejects.toThrow(/too long/);
-  await expect(serveApi(api(), socketPath(join(folder, 'absent')))).rejects.toThrow(/cannot listen on .* \(E/);
+  await expect(serveApi(api(), apiSocket(join(folder, 'x'.repeat(100))))).rejects.toThrow(/too long/);
+  await expect(serveApi(api(), apiSocket(join(folder, 'absent')))).rejects.toThrow(/cannot listen on .* \(E/);
 });
