@@ -10,6 +10,7 @@ import {
   MAC_LENGTH,
   MESSAGE_TAG_LENGTH,
   PUBLIC_KEY_LENGTH,
+  SYMMETRIC_KEY_LENGTH,
 } from '../cipher.ts';
 
 class NativeProvider implements CipherProvider {
@@ -17,9 +18,23 @@ class NativeProvider implements CipherProvider {
   readonly aesInHardware = native.aesInHardware();
   /** Providers of one thread share the slab; each closes what it took. */
   readonly #held = new Set<KeyIndex>();
+  /** On a buffer of its own, outside V8's heap. */
+  readonly #staging = new Uint8Array(new ArrayBuffer(SYMMETRIC_KEY_LENGTH));
 
   importKey(bytes: Uint8Array): KeyIndex {
-    return this.#hold(native.importKey(bytes));
+    if (!(bytes instanceof Uint8Array) || bytes.length !== SYMMETRIC_KEY_LENGTH) {
+      return this.#hold(native.importKey(bytes)); /* throws, naming what is wrong */
+    }
+    /* V8 keeps small arrays inside its heap and, when an addon asks for their memory, gives it a copy: wiping that
+     * leaves the original. So the copy is made here, and each of the two is wiped where it is. */
+    this.#staging.set(bytes);
+    try {
+      const key = this.#hold(native.importKey(this.#staging));
+      bytes.fill(0);
+      return key;
+    } finally {
+      this.#staging.fill(0);
+    }
   }
 
   generateKeyPair(): { readonly secret: KeyIndex; readonly publicKey: Uint8Array } {
