@@ -13,6 +13,9 @@ const KEY_PORTS = 8;
 const KEY_PROTOCOL = 9;
 const KEY_WORDS = 10;
 
+/** Beside the seen flags: the newest sequence number is known. */
+const SEQUENCE_KNOWN = 0x80;
+
 /** A flow as it is shown. */
 export interface FlowView {
   readonly device: string;
@@ -55,6 +58,8 @@ export class FlowTable {
   readonly #tcp: Uint8Array; /* TCP_SYN, TCP_FIN, TCP_RST as seen */
   readonly #firstSeen: Float64Array;
   readonly #lastSeen: Float64Array;
+  /** TCP: sequence number behind the newest byte from the device. */
+  readonly #sentUpTo: Int32Array;
   /** Per row: packets out, packets in, bytes out, bytes in. */
   readonly #counters: Float64Array;
   readonly #age = (row: number): number => this.#lastSeen[row];
@@ -67,6 +72,7 @@ export class FlowTable {
     this.#tcp = new Uint8Array(options.capacity);
     this.#firstSeen = new Float64Array(options.capacity);
     this.#lastSeen = new Float64Array(options.capacity);
+    this.#sentUpTo = new Int32Array(options.capacity);
     this.#counters = new Float64Array(4 * options.capacity);
   }
 
@@ -89,24 +95,53 @@ export class FlowTable {
     this.#lastSeen[row] = now;
     if (frame.form === FORM_TCP) {
       const flags = frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
+      if (outward) this.#noteSequence(row, frame, flags);
       /* SYN begins anew: ports are used again. */
-      this.#tcp[row] = (flags & TCP_SYN) !== 0 ? flags : this.#tcp[row] | flags;
+      this.#tcp[row] = (flags & TCP_SYN) !== 0 ? flags | (this.#tcp[row] & SEQUENCE_KNOWN) : this.#tcp[row] | flags;
     }
     return row;
   }
 
-  #row(frame: Frame, outward: boolean, now: number): number {
+  #noteSequence(row: number, frame: Frame, flags: number): void {
+    const end = (frame.sequence + frame.payloadLength + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0)) | 0;
+    const known = (this.#tcp[row] & SEQUENCE_KNOWN) !== 0 && (flags & TCP_SYN) === 0;
+    if (!known || ((end - this.#sentUpTo[row]) | 0) > 0) this.#sentUpTo[row] = end;
+    this.#tcp[row] |= SEQUENCE_KNOWN;
+  }
+
+  /**
+   * For an ICMP error that quotes a packet from the device: the sequence number behind the newest byte that the device
+   * sent on that TCP flow, -1 when the flow is unknown.
+   */
+  newestSequence(
+    device: Int32Array,
+    peer: Int32Array,
+    devicePort: number,
+    peerPort: number,
+    ipVersion: number,
+  ): number {
+    this.#setKey(device, peer, (devicePort << 16) | peerPort, (ipVersion << 8) | PROTO_TCP);
+    const row = this.#index.find();
+    return row < 0 || (this.#tcp[row] & SEQUENCE_KNOWN) === 0 ? -1 : this.#sentUpTo[row] >>> 0;
+  }
+
+  #setKey(device: Int32Array, peer: Int32Array, ports: number, protocol: number): void {
     const key = this.#index.key;
-    const device = outward ? frame.source : frame.destination;
-    const peer = outward ? frame.destination : frame.source;
     for (let word = 0; word < 4; word++) {
       key[word] = device[word];
       key[4 + word] = peer[word];
     }
-    key[KEY_PORTS] = outward
+    key[KEY_PORTS] = ports;
+    key[KEY_PROTOCOL] = protocol;
+  }
+
+  #row(frame: Frame, outward: boolean, now: number): number {
+    const device = outward ? frame.source : frame.destination;
+    const peer = outward ? frame.destination : frame.source;
+    const ports = outward
       ? (frame.sourcePort << 16) | frame.destinationPort
       : (frame.destinationPort << 16) | frame.sourcePort;
-    key[KEY_PROTOCOL] = (frame.ipVersion << 8) | frame.protocol;
+    this.#setKey(device, peer, ports, (frame.ipVersion << 8) | frame.protocol);
     const row = this.#index.find();
     return row < 0 ? this.#add(now) : row;
   }
