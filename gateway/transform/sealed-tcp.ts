@@ -71,7 +71,7 @@ const kept = new KeptOptions();
 /** Upper bound of the records that `sealTcp` appends; ask `work.fits(records, bytes)` with both bounds first. */
 export function sealTcpRecords(frame: Frame, mtu: number): number {
   const room = payloadRoom(frame, mtu, TCP_OPTIONS_MAX);
-  return room < 1 ? 1 : Math.max(1, Math.ceil(frame.payloadLength / stepOf(frame, room)));
+  return room < 1 ? 1 : Math.max(1, Math.ceil(frame.payloadLength / stepOf(frame, frame.payloadLength, room)));
 }
 
 /** Upper bound of the bytes of the work area that `sealTcp` reserves. */
@@ -88,10 +88,11 @@ function payloadRoom(frame: Frame, mtu: number, optionsLength: number): number {
 }
 
 /** Payload bytes of every segment but the last. A single segment that must be cut is cut into equal parts. */
-function stepOf(frame: Frame, room: number): number {
+function stepOf(frame: Frame, total: number, room: number): number {
+  if ((frame.tcpFlags & (TCP_SYN | TCP_RST)) !== 0) return room;
   if (frame.gsoType !== GSO_NONE) return Math.min(Math.max(frame.gsoSize, SEGMENT_MIN), room);
-  const parts = Math.ceil(frame.payloadLength / room);
-  return parts < 2 ? room : Math.ceil(frame.payloadLength / parts);
+  const parts = Math.ceil(total / room);
+  return parts < 2 ? room : Math.ceil(total / parts);
 }
 
 /**
@@ -116,7 +117,7 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     total = room;
     flags &= ~(TCP_FIN | TCP_PSH);
   }
-  const step = stepOf(frame, room);
+  const step = stepOf(frame, total, room);
   if (state.lacksNumbers(Math.max(1, Math.ceil(total / step)))) return EXHAUSTED;
   if (syn && kept.mss >= 0) kept.mss = clampMss(kept.mss, frame, mtu);
 
