@@ -9,8 +9,8 @@ import type { DropName } from '#wire/drops.ts';
 export type Millis = number & { readonly millis: unique symbol };
 /** 16 lower-case hex digits: the 8 bytes of a GE's id. */
 export type GeId = string & { readonly geId: unique symbol };
-/** Index into the cipher provider's keys; the same brand as in #transform/cipher.ts, which this room may not import. */
-export type KeyHandle = number & { readonly key: unique symbol };
+/** Index into the cipher provider's keys: a KeyIndex of #transform/cipher.ts, which this room may not import. */
+export type KeyHandle = number & { readonly key: symbol };
 
 export type Mode = 'open' | 'closed';
 export type Kind = 'bridge' | 'router' | 'host';

@@ -1,0 +1,259 @@
+/**
+ * One negotiation that the far side started: docs/dprp.md § 6.2. Repeats change nothing: they get the same bytes.
+ *
+ *     answer ◄──DDE──   (RGI, expect)   ──RGI──►   mpit ◄──MPIT──   (install, confirm)   ──CDN──►
+ */
+import {
+  type Dde,
+  decodeMpit,
+  encodeCdn,
+  encodeRgi,
+  NEGOTIATION_NONCE_LENGTH,
+  PROOF_LENGTH,
+  TYPE_CDN,
+  TYPE_RGI,
+} from '#wire/dprp.ts';
+import type { DropName } from '#wire/drops.ts';
+import type { GeInfo } from '#wire/ge-info.ts';
+import { type Decision, decide, encodeDecision, isBehind, type Side } from './decision.ts';
+import { macFits, type Opened, seal } from './envelope.ts';
+import type { Ephemeral } from './ephemerals.ts';
+import { addressesOf, ask, type Machine, type Step } from './machine.ts';
+import type { Peer } from './peers.ts';
+import type { GeId, KeyHandle, Millis, Pair, Received } from './spec.ts';
+import { RESPONDER, type ResponderEvent, type ResponderState } from './states.ts';
+import { derive, equal, transcriptHash } from './transcript.ts';
+import { after, type Objection, object, objection, settle } from './verdict.ts';
+
+/** § 6.3: what another negotiation of the pair means for this one, asked when MPIT is good. */
+export interface Rivalry {
+  /** The agreement to send with instead; undefined when this one is. */
+  readonly winner: string | undefined;
+  /** The winner is confirmed already. */
+  readonly confirmed: boolean;
+}
+
+export class Answer {
+  readonly pair: Pair;
+  readonly key: string; /* of the pair, in tables */
+  readonly idText: string;
+  readonly initiatorGe: GeId;
+  /** The answer is forgotten then. */
+  expires: Millis;
+  /** § 6.3: our own negotiation of the pair was confirmed meanwhile, and is the one to send with. */
+  winner: string | undefined;
+
+  #state: ResponderState = 'answered';
+  readonly #machine: Machine;
+  readonly #startedAt: Millis;
+  readonly #ddeHash: Uint8Array;
+  readonly #rgi: Uint8Array;
+  readonly #rgiHash: Uint8Array;
+  readonly #peerInfo: GeInfo;
+  readonly #nonceI: Uint8Array;
+  readonly #nonceR: Uint8Array;
+  readonly #decision: Decision;
+  readonly #encoded: Uint8Array;
+  readonly #objection: Objection | undefined;
+  #secret: KeyHandle | undefined;
+  #mpitHash: Uint8Array | undefined;
+  #cdn: Uint8Array | undefined;
+
+  /** Takes over the ephemeral key pair. */
+  constructor(
+    machine: Machine,
+    step: Step,
+    pair: Pair,
+    key: string,
+    opened: Opened,
+    message: Received,
+    dde: Dde,
+    peer: Peer,
+    ephemeral: Ephemeral,
+  ) {
+    const { self, now, out } = step;
+    const { crypto, policy, limits } = machine;
+    this.#machine = machine;
+    this.pair = pair;
+    this.key = key;
+    this.idText = Buffer.from(opened.header.negotiation).toString('hex');
+    this.initiatorGe = peer.ge;
+    this.expires = after(now, limits.answerFor);
+    this.#startedAt = now;
+    this.#ddeHash = opened.hash;
+    this.#peerInfo = dde.info;
+    this.#nonceI = dde.nonce;
+    this.#nonceR = machine.random(NEGOTIATION_NONCE_LENGTH);
+    this.#secret = ephemeral.secret;
+
+    const addresses = addressesOf(pair.peer, pair.device);
+    const initiator: Side = {
+      ...peer,
+      aesInHardware: dde.info.aesInHardware,
+      entries: dde.info.entries,
+      held: dde.held,
+    };
+    const side = self.side(crypto.aesInHardware, policy.heldGenerations(pair));
+    const translated = !equal(addresses, dde.addresses);
+    const common = decide(initiator, side, { translated, refused: false });
+    this.#objection = objection(policy, pair, peer.ge, common);
+    const refuses = this.#objection !== undefined;
+    this.#decision = refuses ? decide(initiator, side, { translated, refused: true }) : common;
+    this.#encoded = encodeDecision(this.#decision);
+    if (isBehind(side.entries, dde.info.entries)) ask(machine, step, 'group-key');
+
+    const sealed = seal(crypto, machine.random, {
+      type: TYPE_RGI,
+      negotiation: opened.header.negotiation,
+      domainKey: self.domainKey(opened.header.domainKeyVersion) ?? self.newestDomainKey,
+      icmp: 'reply',
+      ipVersion: message.ipVersion,
+      body: encodeRgi({
+        ddeHash: opened.hash,
+        nonce: this.#nonceR,
+        addresses,
+        held: side.held,
+        refuses,
+        info: {
+          aesInHardware: side.aesInHardware,
+          ephemeral: ephemeral.publicKey,
+          entries: side.entries,
+          statement: self.identity.statement,
+        },
+      }),
+      macKey: peer.toPeer,
+    });
+    this.#rgi = sealed.payload;
+    this.#rgiHash = sealed.hash;
+    this.#reply(step, message, this.#rgi);
+    if (this.#decision.outcome === 'protect') out.push({ do: 'expect', pair, until: after(now, limits.expectFor) });
+  }
+
+  get state(): ResponderState {
+    return this.#state;
+  }
+
+  /** A DDE with the same id: the same one gets the same RGI, another one is nobody's. */
+  repeatedDde(step: Step, opened: Opened, message: Received): DropName | undefined {
+    if (!equal(opened.hash, this.#ddeHash)) return 'dprp-unknown-negotiation';
+    this.#reply(step, message, this.#rgi);
+    return undefined;
+  }
+
+  /** § 3.5: what became of it, or why it was thrown away. */
+  mpit(step: Step, opened: Opened, message: Received, rivalry: () => Rivalry): 'completed' | 'repeated' | DropName {
+    const { self, now, out } = step;
+    const { crypto, peers, policy, limits } = this.#machine;
+    if (this.#cdn !== undefined) {
+      if (this.#mpitHash === undefined || !equal(opened.hash, this.#mpitHash)) return 'dprp-hash-chain';
+      this.#reply(step, message, this.#cdn);
+      return 'repeated';
+    }
+    const mpit = decodeMpit(opened.body);
+    const secret = this.#secret;
+    if (typeof mpit === 'string') return mpit;
+    if (secret === undefined) return 'dprp-unknown-negotiation';
+    if (!equal(mpit.rgiHash, this.#rgiHash)) return 'dprp-hash-chain';
+    const peer = peers.lookup(self, this.#peerInfo, now);
+    if (typeof peer === 'string') return peer;
+    if (!macFits(crypto, peer.fromPeer, opened)) return 'dprp-mac';
+    const decision = this.#decision;
+    if (!equal(mpit.decision, this.#encoded) || objection(policy, this.pair, peer.ge, decision) !== undefined) {
+      out.push({ do: 'alarm', name: 'decision-differs', pair: this.pair });
+      return 'dprp-decision';
+    }
+
+    const transcript = transcriptHash(this.#ddeHash, this.#rgiHash, this.#encoded);
+    let proofR: Uint8Array = new Uint8Array(PROOF_LENGTH);
+    if (decision.outcome === 'protect') {
+      const groupKey = self.groupKey(decision.group, decision.version);
+      if (groupKey === undefined) return 'dprp-groups';
+      const derived = derive(crypto, {
+        groupKey,
+        secret,
+        ephemeral: this.#peerInfo.ephemeral,
+        nonceI: this.#nonceI,
+        nonceR: this.#nonceR,
+        transcript,
+      });
+      if (derived === undefined) return 'dprp-exchange';
+      if (!equal(mpit.proof, derived.proofI)) {
+        crypto.release(derived.prk);
+        return 'dprp-proof';
+      }
+      proofR = derived.proofR;
+      this.#install(step, peer, derived.prk, transcript, rivalry());
+    } else {
+      if (!equal(mpit.proof, proofR)) return 'dprp-proof';
+      if (this.#objection === undefined) out.push(settle(policy, this.pair, peer.ge, decision, self.mode, limits, now));
+      else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
+    }
+
+    const sealed = seal(crypto, this.#machine.random, {
+      type: TYPE_CDN,
+      negotiation: opened.header.negotiation,
+      domainKey: self.domainKey(opened.header.domainKeyVersion) ?? self.newestDomainKey,
+      icmp: 'reply',
+      ipVersion: message.ipVersion,
+      body: encodeCdn({ mpitHash: opened.hash, proof: proofR }),
+      macKey: peer.toPeer,
+    });
+    this.#go('mpit');
+    this.#release();
+    this.#mpitHash = opened.hash;
+    this.#cdn = sealed.payload;
+    this.expires = after(now, limits.answerFor);
+    this.#reply(step, message, sealed.payload);
+    return 'completed';
+  }
+
+  #install(step: Step, peer: Peer, prk: KeyHandle, transcript: Uint8Array, rivalry: Rivalry): void {
+    const { pair, idText } = this;
+    const { group, version, transform, generation, algorithm } = this.#decision;
+    step.out.push({
+      do: 'install',
+      send: rivalry.winner === undefined,
+      agreement: {
+        pair,
+        negotiation: idText,
+        role: 'responder',
+        peerGe: peer.ge,
+        initiatorGe: peer.ge,
+        group,
+        keyVersion: version,
+        transform,
+        generation,
+        algorithm,
+        prk,
+        transcript,
+        took: step.now - this.#startedAt,
+      },
+    });
+    /* MPIT proves that the initiator holds the keys already. */
+    if (rivalry.winner === undefined) step.out.push({ do: 'confirm', pair, negotiation: idText });
+    else if (rivalry.confirmed) step.out.push({ do: 'confirm', pair, negotiation: rivalry.winner });
+  }
+
+  end(event: Extract<ResponderEvent, 'expired' | 'cancelled'>): void {
+    if (this.#go(event)) this.#release();
+  }
+
+  /** Answers with the request's id and sequence number, as an ordinary echo would. */
+  #reply(step: Step, message: Received, payload: Uint8Array): void {
+    const { id, sequence } = message;
+    step.out.push({ do: 'send', pair: this.pair, icmp: 'reply', id, sequence, payload });
+  }
+
+  #go(event: ResponderEvent): boolean {
+    const next = RESPONDER[this.#state][event];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
+  }
+
+  #release(): void {
+    if (this.#secret === undefined) return;
+    this.#machine.crypto.release(this.#secret);
+    this.#secret = undefined;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * All negotiations that far sides started: two bounded tables, docs/dprp.md § 8. Half-open ones hold a key and have a
+ * share per source GE; completed ones hold only the bytes of their answers. The oldest is evicted.
+ */
+import type { Answer } from './answer.ts';
+import type { Limits } from './limits.ts';
+import type { GeId, Millis } from './spec.ts';
+
+export class Answers {
+  readonly #limits: Limits;
+  /* Both in the order of expiry: `expires` is the same time ahead for all of a table. */
+  readonly #halfOpen = new Map<string, Answer>();
+  readonly #completed = new Map<string, Answer>();
+  readonly #byPair = new Map<string, Set<Answer>>();
+  readonly #byGe = new Map<GeId, Set<Answer>>(); /* half-open */
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get(pairKey: string, idText: string): Answer | undefined {
+    const key = pairKey + idText;
+    return this.#halfOpen.get(key) ?? this.#completed.get(key);
+  }
+
+  /** Half-open ones of a pair, oldest first. */
+  halfOpenOf(pairKey: string): Answer[] {
+    return [...(this.#byPair.get(pairKey) ?? [])];
+  }
+
+  /** Evicts where there is no room. */
+  add(answer: Answer): void {
+    const share = this.#byGe.get(answer.initiatorGe);
+    if (share && share.size >= this.#limits.halfOpenPerGe) this.#evict(share.values().next().value);
+    else if (this.#halfOpen.size >= this.#limits.halfOpen) this.#evict(this.#halfOpen.values().next().value);
+    this.#halfOpen.set(answer.key + answer.idText, answer);
+    addTo(this.#byPair, answer.key, answer);
+    addTo(this.#byGe, answer.initiatorGe, answer);
+  }
+
+  /**
+   * From half-open to completed. § 6.3: older half-open ones of the same pair and GE are over with it: their MPIT, late,
+   * would replace newer keys.
+   */
+  complete(answer: Answer): void {
+    for (const older of this.halfOpenOf(answer.key)) {
+      if (older === answer) break;
+      if (older.initiatorGe === answer.initiatorGe) this.#evict(older);
+    }
+    this.#unlink(answer);
+    if (this.#completed.size >= this.#limits.answered) {
+      for (const [key, oldest] of this.#completed) {
+        oldest.end('cancelled');
+        this.#completed.delete(key);
+        break;
+      }
+    }
+    this.#completed.set(answer.key + answer.idText, answer);
+  }
+
+  expire(now: Millis): void {
+    for (const answer of this.#halfOpen.values()) {
+      if (now < answer.expires) break;
+      answer.end('expired');
+      this.#unlink(answer);
+    }
+    for (const [key, answer] of this.#completed) {
+      if (now < answer.expires) break;
+      answer.end('expired');
+      this.#completed.delete(key);
+    }
+  }
+
+  nextTimeout(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const table of [this.#halfOpen, this.#completed]) {
+      for (const answer of table.values()) {
+        next = Math.min(next, answer.expires);
+        break;
+      }
+    }
+    return next;
+  }
+
+  clear(): void {
+    for (const answer of this.#halfOpen.values()) answer.end('cancelled');
+    for (const answer of this.#completed.values()) answer.end('cancelled');
+    this.#halfOpen.clear();
+    this.#completed.clear();
+    this.#byPair.clear();
+    this.#byGe.clear();
+  }
+
+  #evict(answer: Answer | undefined): void {
+    if (answer === undefined) return;
+    answer.end('cancelled');
+    this.#unlink(answer);
+  }
+
+  #unlink(answer: Answer): void {
+    this.#halfOpen.delete(answer.key + answer.idText);
+    removeFrom(this.#byPair, answer.key, answer);
+    removeFrom(this.#byGe, answer.initiatorGe, answer);
+  }
+}
+
+function addTo<K>(index: Map<K, Set<Answer>>, key: K, answer: Answer): void {
+  const set = index.get(key);
+  if (set) set.add(answer);
+  else index.set(key, new Set([answer]));
+}
+
+function removeFrom<K>(index: Map<K, Set<Answer>>, key: K, answer: Answer): void {
+  const set = index.get(key);
+  set?.delete(answer);
+  if (set?.size === 0) index.delete(key);
+}

@@ -1,0 +1,444 @@
+/**
+ * One negotiation that was started here: docs/dprp.md § 6.1. Functions stand in the order of the messages.
+ *
+ *     start ──DDE──►   rgi ◄──RGI──   (MPIT, install)   ──MPIT──►   cdn ◄──CDN──   (confirm)
+ */
+
+import { addressKey } from '#wire/address.ts';
+import {
+  decodeCdn,
+  decodeRgi,
+  ECHO_EVIDENCE,
+  encodeDde,
+  encodeMpit,
+  GE_HERE_LENGTH,
+  type Header,
+  NEGOTIATION_ID_LENGTH,
+  NEGOTIATION_NONCE_LENGTH,
+  PROOF_LENGTH,
+  SEALED_AT,
+  TYPE_DDE,
+  TYPE_MPIT,
+} from '#wire/dprp.ts';
+import type { DropName } from '#wire/drops.ts';
+import type { GeInfo } from '#wire/ge-info.ts';
+import { type Decision, decide, encodeDecision, isBehind, type Side } from './decision.ts';
+import { ipVersionOf, macFits, type Opened, open, seal } from './envelope.ts';
+import type { Ephemeral } from './ephemerals.ts';
+import { addressesOf, ask, type Machine, type Step } from './machine.ts';
+import type { Peer } from './peers.ts';
+import { geIdText } from './self.ts';
+import type { DomainKey, KeyHandle, Millis, Pair, Received } from './spec.ts';
+import { INITIATOR, type InitiatorEvent, type InitiatorState } from './states.ts';
+import { derive, equal, sha256, transcriptHash } from './transcript.ts';
+import { after, object, objection, settle, settleUnanswered, type Unanswered } from './verdict.ts';
+
+export type Why = 'packet' | 'inbound' | 'renewal' | 'revalidate' | 'heal';
+
+/** What RGI left for CDN. */
+interface Awaited {
+  readonly peer: GeInfo;
+  readonly mpitHash: Uint8Array;
+  readonly proof: Uint8Array;
+}
+
+export class Negotiation {
+  readonly pair: Pair;
+  readonly key: string; /* of the pair, in tables */
+  readonly why: Why;
+  readonly idText: string;
+  readonly startedAt: Millis;
+  /** § 6.3: a completed negotiation of the far side for the same pair; it serves where this one comes to nothing. */
+  rival: string | undefined;
+  /** § 6.3: the rival's agreement is the one to send with. */
+  yields = false;
+
+  #state: InitiatorState = 'detecting';
+  readonly #machine: Machine;
+  readonly #domainKey: DomainKey;
+  readonly #id: Uint8Array;
+  readonly #echoId: number;
+  readonly #nonce: Uint8Array;
+  readonly #addresses: Uint8Array;
+  readonly #side: Side;
+  readonly #dde: Uint8Array;
+  readonly #ddeHash: Uint8Array;
+  #ephemeral: Ephemeral | undefined;
+  #sawGateway = false;
+  #installed = false;
+  #awaited: Awaited | undefined;
+
+  /* the request that is out: DDE, then MPIT */
+  #request: Uint8Array;
+  #requestAt: Millis;
+  #tries = 0;
+  #deadline: Millis;
+  readonly #sentAt: Millis[] = []; /* every request; its sequence number is its place + 1 */
+
+  /** Takes over the ephemeral key pair. */
+  constructor(
+    machine: Machine,
+    step: Step,
+    pair: Pair,
+    key: string,
+    why: Why,
+    ephemeral: Ephemeral,
+    domain: DomainKey,
+  ) {
+    const { self, now } = step;
+    this.#machine = machine;
+    this.pair = pair;
+    this.key = key;
+    this.why = why;
+    this.startedAt = now;
+    this.#domainKey = domain;
+    this.#ephemeral = ephemeral;
+    this.#id = machine.random(NEGOTIATION_ID_LENGTH);
+    this.idText = Buffer.from(this.#id).toString('hex');
+    const random = machine.random(NEGOTIATION_NONCE_LENGTH + 2);
+    this.#nonce = random.subarray(0, NEGOTIATION_NONCE_LENGTH);
+    this.#echoId = (random[NEGOTIATION_NONCE_LENGTH] << 8) | random[NEGOTIATION_NONCE_LENGTH + 1];
+    this.#addresses = addressesOf(pair.device, pair.peer);
+    this.#side = self.side(machine.crypto.aesInHardware, machine.policy.heldGenerations(pair));
+    const sealed = seal(machine.crypto, machine.random, {
+      type: TYPE_DDE,
+      negotiation: this.#id,
+      domainKey: domain,
+      icmp: 'request',
+      ipVersion: ipVersionOf(pair),
+      body: encodeDde({
+        nonce: this.#nonce,
+        addresses: this.#addresses,
+        held: this.#side.held,
+        info: {
+          aesInHardware: this.#side.aesInHardware,
+          ephemeral: ephemeral.publicKey,
+          entries: this.#side.entries,
+          statement: self.identity.statement,
+        },
+      }),
+    });
+    this.#dde = sealed.payload;
+    this.#ddeHash = sealed.hash;
+    this.#request = sealed.payload;
+    this.#requestAt = now;
+    this.#deadline = after(now, this.#patience());
+    this.#send(step);
+  }
+
+  get state(): InitiatorState {
+    return this.#state;
+  }
+
+  /** Keys of this negotiation are installed and not yet confirmed. */
+  get installed(): boolean {
+    return this.#installed;
+  }
+
+  /** When `tick` has something to do. */
+  get due(): Millis {
+    return Math.min(this.#nextTry(), this.#deadline) as Millis;
+  }
+
+  owns(header: Header): boolean {
+    return equal(header.negotiation, this.#id);
+  }
+
+  /** A message that only a gateway sends came back for this negotiation, whether or not it proves to be good. */
+  gatewayAnswered(): void {
+    this.#sawGateway = true;
+  }
+
+  /** § 5.3: an Echo Reply that carries our own DDE. */
+  echo(step: Step, message: Received): DropName | undefined {
+    const { payload, sequence } = message;
+    const sentAt = this.#sentAt[sequence - 1];
+    const ours =
+      message.id === this.#echoId &&
+      sentAt !== undefined &&
+      payload.length >= ECHO_EVIDENCE &&
+      equal(payload.subarray(0, ECHO_EVIDENCE), this.#dde.subarray(0, ECHO_EVIDENCE));
+    if (!ours) return 'dprp-echo';
+    if (!this.#go('echo')) return undefined; /* a second echo says nothing new */
+    this.#rememberEchoTime(step.now - sentAt);
+    this.#settled(step, 'no-gateway-echo');
+    return undefined;
+  }
+
+  /**
+   * § 3.7: a gateway could not, or would not, answer our DDE. Returns the domain key to try anew with, where it named
+   * another one that is held here.
+   */
+  geHere(step: Step, message: Received, header: Header): DomainKey | DropName | undefined {
+    const { quote } = message;
+    const { self } = step;
+    const quotesUs =
+      quote !== undefined &&
+      quote.length >= SEALED_AT &&
+      equal(quote.subarray(0, SEALED_AT), this.#dde.subarray(0, SEALED_AT));
+    if (!quotesUs) return 'dprp-notice';
+    this.#sawGateway = true;
+    const domainKey = self.domainKey(header.domainKeyVersion);
+    if (domainKey !== undefined) {
+      const opened = open(this.#machine.crypto, self, message, header);
+      if (typeof opened === 'string') return opened;
+      const fits =
+        opened.body.length === GE_HERE_LENGTH &&
+        equal(opened.body.subarray(8), sha256(this.#dde.subarray(0, SEALED_AT)).subarray(0, 16));
+      if (!fits) return 'dprp-notice';
+      if (geIdText(opened.body.subarray(0, 8)) === self.ge) return 'dprp-own';
+      if (this.#state === 'detecting' && domainKey.version !== this.#domainKey.version) return domainKey;
+    } else if (this.#state === 'detecting') {
+      ask(this.#machine, step, 'domain-key');
+    }
+    if (this.#go('ge-here')) this.#settled(step, domainKey === undefined ? 'domain-key-differs' : 'peer-refused');
+    return undefined;
+  }
+
+  /** § 3.2: with RGI come the decision and the keys. */
+  rgi(step: Step, opened: Opened): DropName | undefined {
+    const { self, now, out } = step;
+    const { crypto, policy, limits, peers } = this.#machine;
+    const ephemeral = this.#ephemeral;
+    if (INITIATOR[this.#state].rgi === undefined || ephemeral === undefined) {
+      return 'dprp-unknown-negotiation';
+    }
+    const rgi = decodeRgi(opened.body);
+    if (typeof rgi === 'string') return rgi;
+    if (!equal(rgi.ddeHash, this.#ddeHash)) return 'dprp-hash-chain';
+    const peer = peers.lookup(self, rgi.info, now);
+    if (typeof peer === 'string') {
+      if (peer === 'dprp-statement') out.push({ do: 'alarm', name: 'statement', pair: this.pair });
+      return peer;
+    }
+    if (!macFits(crypto, peer.fromPeer, opened)) return 'dprp-mac';
+
+    const { info } = rgi;
+    const responder: Side = { ...peer, aesInHardware: info.aesInHardware, entries: info.entries, held: rgi.held };
+    const decision = decide(this.#side, responder, {
+      translated: !equal(rgi.addresses, this.#addresses),
+      refused: rgi.refuses,
+    });
+    if (isBehind(this.#side.entries, info.entries)) ask(this.#machine, step, 'group-key');
+    const objected = objection(policy, this.pair, peer.ge, decision);
+    if (objected !== undefined) {
+      this.#go('refused');
+      this.#release();
+      out.push(...object(this.pair, peer.ge, objected, limits, now));
+      return undefined;
+    }
+
+    const encoded = encodeDecision(decision);
+    const transcript = transcriptHash(this.#ddeHash, opened.hash, encoded);
+    if (decision.outcome !== 'protect') {
+      this.#sendMpit(
+        step,
+        peer,
+        info,
+        opened.hash,
+        encoded,
+        new Uint8Array(PROOF_LENGTH),
+        new Uint8Array(PROOF_LENGTH),
+      );
+      out.push(settle(policy, this.pair, peer.ge, decision, self.mode, limits, now));
+      return undefined;
+    }
+    const groupKey = self.groupKey(decision.group, decision.version);
+    if (groupKey === undefined) return 'dprp-groups';
+    const derived = derive(crypto, {
+      groupKey,
+      secret: ephemeral.secret,
+      ephemeral: info.ephemeral,
+      nonceI: this.#nonce,
+      nonceR: rgi.nonce,
+      transcript,
+    });
+    if (derived === undefined) return 'dprp-exchange';
+    /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
+    this.#sendMpit(step, peer, info, opened.hash, encoded, derived.proofI, derived.proofR);
+    this.#install(step, peer, decision, derived.prk, transcript, (this.#side.held & rgi.held) === 0);
+    return undefined;
+  }
+
+  #sendMpit(
+    step: Step,
+    peer: Peer,
+    info: GeInfo,
+    rgiHash: Uint8Array,
+    decision: Uint8Array,
+    proof: Uint8Array,
+    expected: Uint8Array,
+  ): void {
+    const sealed = seal(this.#machine.crypto, this.#machine.random, {
+      type: TYPE_MPIT,
+      negotiation: this.#id,
+      domainKey: this.#domainKey,
+      icmp: 'request',
+      ipVersion: ipVersionOf(this.pair),
+      body: encodeMpit({ rgiHash, decision, proof }),
+      macKey: peer.toPeer,
+    });
+    this.#go('rgi');
+    this.#release();
+    this.#awaited = { peer: info, mpitHash: sealed.hash, proof: expected };
+    this.#request = sealed.payload;
+    this.#requestAt = step.now;
+    this.#tries = 0;
+    this.#deadline = after(step.now, this.#machine.limits.mpitFor);
+    this.#send(step);
+  }
+
+  /** `alone`: no generation is held by both ends, so nothing else can serve until CDN. */
+  #install(step: Step, peer: Peer, d: Decision, prk: KeyHandle, transcript: Uint8Array, alone: boolean): void {
+    this.#installed = true;
+    step.out.push({
+      do: 'install',
+      send: alone,
+      agreement: {
+        pair: this.pair,
+        negotiation: this.idText,
+        role: 'initiator',
+        peerGe: peer.ge,
+        initiatorGe: step.self.ge,
+        group: d.group,
+        keyVersion: d.version,
+        transform: d.transform,
+        generation: d.generation,
+        algorithm: d.algorithm,
+        prk,
+        transcript,
+        took: step.now - this.startedAt,
+      },
+    });
+  }
+
+  /** § 3.6: the far end holds the keys too. */
+  cdn(step: Step, opened: Opened): DropName | undefined {
+    const awaited = this.#awaited;
+    if (this.#state !== 'confirming' || awaited === undefined) return 'dprp-unknown-negotiation';
+    const cdn = decodeCdn(opened.body);
+    if (typeof cdn === 'string') return cdn;
+    if (!equal(cdn.mpitHash, awaited.mpitHash)) return 'dprp-hash-chain';
+    const peer = this.#machine.peers.lookup(step.self, awaited.peer, step.now);
+    if (typeof peer === 'string') return peer;
+    if (!macFits(this.#machine.crypto, peer.fromPeer, opened)) return 'dprp-mac';
+    if (!equal(cdn.proof, awaited.proof)) return 'dprp-proof';
+    this.#go('cdn');
+    if (this.#installed && !this.yields) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.idText });
+    return undefined;
+  }
+
+  /** § 6.3: the far side's negotiation of this pair was completed while ours had not sent MPIT. */
+  overtake(): void {
+    if (this.#go('overtaken')) this.#release();
+  }
+
+  /** § 6.4, § 6.5: ends at once; installed keys are given up. */
+  cancel(step: Step): void {
+    if (!this.#go('cancelled')) return;
+    this.#release();
+    this.#giveUpKeys(step);
+  }
+
+  tick(step: Step): void {
+    if (step.now >= this.#deadline) this.#expire(step);
+    else if (step.now >= this.#nextTry()) {
+      this.#send(step);
+      while (this.#nextTry() <= step.now) this.#tries++; /* a late tick does not make a burst */
+    }
+  }
+
+  #expire(step: Step): void {
+    switch (this.#state) {
+      case 'detecting':
+        if (this.#go('silence')) this.#settled(step, 'no-gateway-silence');
+        return;
+      case 'settled':
+        this.#go('expired');
+        this.#release();
+        return;
+      case 'confirming': {
+        this.#go('expired');
+        if (!this.#installed) return;
+        this.#giveUpKeys(step);
+        if (this.rival === undefined) this.#unanswered(step, 'negotiation-failed');
+        return;
+      }
+      case 'ended':
+        return;
+    }
+  }
+
+  #giveUpKeys(step: Step): void {
+    if (!this.#installed) return;
+    this.#installed = false;
+    step.out.push({ do: 'abandon', pair: this.pair, negotiation: this.idText });
+    if (this.rival !== undefined) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.rival });
+  }
+
+  #settled(step: Step, what: Unanswered): void {
+    this.#deadline = after(step.now, this.#machine.limits.settledFor);
+    this.#unanswered(step, what);
+  }
+
+  #unanswered(step: Step, what: Unanswered): void {
+    const { policy, limits } = this.#machine;
+    step.out.push(...settleUnanswered(policy, this.pair, step.self.mode, what, this.#sawGateway, limits, step.now));
+  }
+
+  /** § 7.1: shorter only where this destination itself echoed before. */
+  #patience(): number {
+    const { echoTimes, limits } = this.#machine;
+    const known = echoTimes.get(addressKey(this.pair.peer));
+    return known === undefined ? limits.silence : Math.min(limits.silence, Math.max(limits.silenceKnown, 4 * known));
+  }
+
+  #rememberEchoTime(ms: number): void {
+    const { echoTimes, limits } = this.#machine;
+    const key = addressKey(this.pair.peer);
+    echoTimes.delete(key);
+    if (echoTimes.size >= limits.roundTrips) {
+      for (const oldest of echoTimes.keys()) {
+        echoTimes.delete(oldest);
+        break;
+      }
+    }
+    echoTimes.set(key, ms);
+  }
+
+  /** § 7.1, § 7.2 */
+  #nextTry(): number {
+    const { tries, silence, mpitEvery } = this.#machine.limits;
+    if (this.#state === 'settled' || this.#state === 'ended') return Number.POSITIVE_INFINITY;
+    if (this.#tries < tries.length) return this.#requestAt + tries[this.#tries];
+    if (this.#state === 'detecting') return Number.POSITIVE_INFINITY;
+    return this.#requestAt + silence + (this.#tries - tries.length) * mpitEvery;
+  }
+
+  #send(step: Step): void {
+    this.#tries++;
+    this.#sentAt.push(step.now);
+    step.out.push({
+      do: 'send',
+      pair: this.pair,
+      icmp: 'request',
+      id: this.#echoId,
+      sequence: this.#sentAt.length,
+      payload: this.#request,
+    });
+  }
+
+  #go(event: InitiatorEvent): boolean {
+    const next = INITIATOR[this.#state][event];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
+  }
+
+  /** The ephemeral secret has served, or never will. */
+  #release(): void {
+    if (this.#ephemeral === undefined) return;
+    this.#machine.crypto.release(this.#ephemeral.secret);
+    this.#ephemeral = undefined;
+  }
+}

@@ -1,0 +1,423 @@
+/**
+ * All negotiations of one worker: docs/dprp.md § 6–§ 8. Routes messages to the one they belong to, keeps the tables
+ * bounded, and lets no message do anything before it was opened and found to be somebody else's.
+ */
+import { addressKey, pairKey } from '#wire/address.ts';
+import {
+  DDE_MIN,
+  decodeDde,
+  type Header,
+  NEGOTIATION_ID_LENGTH,
+  NO_ASSOCIATION_LENGTH,
+  SEALED_AT,
+  TYPE_CDN,
+  TYPE_DDE,
+  TYPE_GE_HERE,
+  TYPE_MPIT,
+  TYPE_NO_ASSOCIATION,
+  TYPE_RGI,
+} from '#wire/dprp.ts';
+import type { DropName } from '#wire/drops.ts';
+import { Answer, type Rivalry } from './answer.ts';
+import { Answers } from './answers.ts';
+import { type Opened, open, peek, type Random, seal } from './envelope.ts';
+import { Ephemerals } from './ephemerals.ts';
+import { LIMITS, type Limits } from './limits.ts';
+import { ask, copyPair, type Machine, type Step } from './machine.ts';
+import { Negotiation, type Why } from './negotiation.ts';
+import { Peers, type VerifyStatement, verifierOf } from './peers.ts';
+import { geIdText, Self } from './self.ts';
+import { Spacing } from './spacing.ts';
+import type { Action, DomainKey, Dprp, DprpCrypto, DprpPolicy, Identity, Millis, Pair, Received } from './spec.ts';
+import { join, sha256 } from './transcript.ts';
+import { after } from './verdict.ts';
+
+export interface DprpOptions {
+  readonly identity?: Identity;
+  readonly policy: DprpPolicy;
+  readonly crypto: DprpCrypto;
+  /** Bytes of a cryptographic random source; every call's array is the machine's own. */
+  readonly random: Random;
+  /** Default: Ed25519 by the running Node. */
+  readonly verifyStatement?: VerifyStatement;
+  readonly limits?: Partial<Limits>;
+}
+
+/** @throws RangeError when the identity contradicts itself, see `setIdentity`. */
+export function createDprp(options: DprpOptions): Dprp {
+  return new Negotiations(options);
+}
+
+/** Which ICMP message carries which type, § 2.2. */
+const CARRIER: Readonly<Record<number, Received['icmp']>> = {
+  [TYPE_DDE]: 'request',
+  [TYPE_RGI]: 'reply',
+  [TYPE_MPIT]: 'request',
+  [TYPE_CDN]: 'reply',
+  [TYPE_GE_HERE]: 'error',
+  [TYPE_NO_ASSOCIATION]: 'error',
+};
+
+const REFILL_AFTER = 1; /* ms from the use of an ephemeral key pair to the tick that makes new ones */
+
+class Negotiations implements Dprp {
+  readonly #machine: Machine;
+  readonly #answers: Answers;
+  readonly #running = new Map<string, Negotiation>(); /* by pair: detecting or confirming */
+  readonly #settled = new Map<string, Negotiation>(); /* by pair, oldest first: waiting for a late RGI */
+  readonly #inbound: Spacing;
+  readonly #heals: Spacing;
+  readonly #notices: Spacing;
+  #self: Self | undefined;
+  #due = Number.POSITIVE_INFINITY; /* never later than the earliest `due` of a negotiation */
+  #refillAt: number = 0;
+
+  constructor(options: DprpOptions) {
+    const limits = { ...LIMITS, ...options.limits };
+    const { crypto, policy, random } = options;
+    this.#machine = {
+      crypto,
+      policy,
+      random,
+      limits,
+      peers: new Peers(crypto, options.verifyStatement ?? verifierOf(), limits),
+      ephemerals: new Ephemerals(crypto, limits.ephemerals),
+      asks: new Spacing(limits.askEvery, 2),
+      echoTimes: new Map(),
+    };
+    this.#answers = new Answers(limits);
+    this.#inbound = new Spacing(limits.inboundEvery, limits.running);
+    this.#heals = new Spacing(limits.healEvery, limits.running);
+    this.#notices = new Spacing(limits.noticeEvery, 64);
+    if (options.identity !== undefined) this.#self = new Self(options.identity);
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /* ---- what starts here ---- */
+
+  begin(pair: Pair, why: Why, now: Millis): Action[] {
+    const out: Action[] = [];
+    const { limits } = this.#machine;
+    const self = this.#self;
+    if (self === undefined) {
+      return [{ do: 'discard', pair: copyPair(pair), reason: 'no-keys', until: after(now, limits.retryAfter) }];
+    }
+    const step: Step = { self, now, out };
+    const key = pairKey(pair.device, pair.peer);
+    const running = this.#running.get(key);
+    if (running !== undefined) {
+      /* § 6.4: a far end that lost its keys cannot confirm; everyone else joins what runs. */
+      if (why !== 'heal' || running.state !== 'confirming') return out;
+      running.cancel(step);
+      this.#running.delete(key);
+    }
+    if (this.#overloaded(pair, why, now)) {
+      const reason = 'overloaded';
+      if (this.#machine.policy.heldGenerations(pair) === 0) {
+        out.push({ do: 'discard', pair: copyPair(pair), reason, until: after(now, limits.inboundEvery) });
+      } else out.push({ do: 'keep', pair: copyPair(pair), reason, until: after(now, limits.inboundEvery) });
+      return out;
+    }
+    this.#start(step, copyPair(pair), key, why, self.newestDomainKey);
+    return out;
+  }
+
+  /** § 8: packets from outside have a quarter of the table, and one try per source and second. */
+  #overloaded(pair: Pair, why: Why, now: Millis): boolean {
+    const { running } = this.#machine.limits;
+    if (this.#running.size >= running) return true;
+    if (why !== 'inbound') return false;
+    let inbound = 0;
+    for (const negotiation of this.#running.values()) if (negotiation.why === 'inbound') inbound++;
+    return inbound >= running / 4 || !this.#inbound.allow(addressKey(pair.peer), now);
+  }
+
+  #start(step: Step, pair: Pair, key: string, why: Why, domainKey: DomainKey): void {
+    this.#settled.get(key)?.cancel(step);
+    this.#settled.delete(key);
+    const ephemeral = this.#takeEphemeral(step.now);
+    if (ephemeral === undefined) {
+      const until = after(step.now, this.#machine.limits.retryAfter);
+      const held = this.#machine.policy.heldGenerations(pair) !== 0;
+      step.out.push({ do: held ? 'keep' : 'discard', pair, reason: 'overloaded', until });
+      return;
+    }
+    this.#file(new Negotiation(this.#machine, step, pair, key, why, ephemeral, domainKey));
+  }
+
+  /* ---- what arrives ---- */
+
+  receive(message: Received, now: Millis): Action[] {
+    const out: Action[] = [];
+    const self = this.#self;
+    const drop = (name: DropName): Action[] => {
+      out.push({ do: 'drop', name });
+      return out;
+    };
+    if (self === undefined) return drop('dprp-no-keys');
+    if (message.from === 'inner') return drop('dprp-from-inside');
+    const step: Step = { self, now, out };
+    const header = peek(message);
+    if (typeof header === 'string') {
+      if (header === 'dprp-version') this.#sayGeHere(step, message);
+      return drop(header);
+    }
+    const key = pairKey(message.pair.device, message.pair.peer);
+    const found = this.#running.get(key) ?? this.#settled.get(key);
+
+    if (header.type === TYPE_DDE && message.icmp === 'reply') {
+      if (found === undefined) return drop('dprp-echo');
+      const refused = found.echo(step, message);
+      this.#file(found);
+      return refused === undefined ? out : drop(refused);
+    }
+    if (CARRIER[header.type] !== message.icmp) return drop('dprp-type');
+    if (header.type === TYPE_GE_HERE) {
+      const refused = this.#onGeHere(step, found, message, header);
+      return refused === undefined ? out : drop(refused);
+    }
+    const negotiation = found?.owns(header) ? found : undefined;
+    if (message.icmp === 'reply') {
+      if (negotiation === undefined) return drop('dprp-unknown-negotiation');
+      negotiation.gatewayAnswered();
+    }
+    const opened = open(this.#machine.crypto, self, message, header);
+    if (typeof opened === 'string') {
+      if (opened === 'dprp-domain-key') this.#cannotOpen(step, message, header);
+      return drop(opened);
+    }
+    const refused = this.#route(step, key, negotiation, opened, message);
+    if (negotiation !== undefined) this.#file(negotiation);
+    return refused === undefined ? out : drop(refused);
+  }
+
+  #route(
+    step: Step,
+    key: string,
+    negotiation: Negotiation | undefined,
+    opened: Opened,
+    message: Received,
+  ): DropName | undefined {
+    switch (opened.header.type) {
+      case TYPE_DDE:
+        return this.#onDde(step, key, opened, message);
+      case TYPE_MPIT:
+        return this.#onMpit(step, key, opened, message);
+      case TYPE_RGI:
+        return negotiation?.rgi(step, opened);
+      case TYPE_CDN: {
+        const refused = negotiation?.cdn(step, opened);
+        if (negotiation?.state === 'ended') this.#announceWinner(step.self, negotiation);
+        return refused;
+      }
+      case TYPE_NO_ASSOCIATION:
+        return this.#onNoAssociation(step, key, opened, message);
+    }
+    return 'dprp-type';
+  }
+
+  /** § 3.1: answered always, unless its sender is not who it must be; then the sender still learns that a GE is here. */
+  #onDde(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
+    const { self, now, out } = step;
+    const repeated = this.#answers.get(key, Buffer.from(opened.header.negotiation).toString('hex'));
+    if (repeated !== undefined) return repeated.repeatedDde(step, opened, message);
+    const dde = decodeDde(opened.body);
+    if (typeof dde === 'string') {
+      this.#sayGeHere(step, message);
+      return dde;
+    }
+    const peer = this.#machine.peers.lookup(self, dde.info, now);
+    if (typeof peer === 'string') {
+      if (peer === 'dprp-statement') out.push({ do: 'alarm', name: 'statement', pair: copyPair(message.pair) });
+      if (peer !== 'dprp-own') this.#sayGeHere(step, message);
+      return peer;
+    }
+    const ephemeral = this.#takeEphemeral(now);
+    if (ephemeral === undefined) return 'dprp-budget';
+    const pair = copyPair(message.pair);
+    this.#answers.add(new Answer(this.#machine, step, pair, key, opened, message, dde, peer, ephemeral));
+    return undefined;
+  }
+
+  #onMpit(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
+    const answer = this.#answers.get(key, Buffer.from(opened.header.negotiation).toString('hex'));
+    if (answer === undefined) return 'dprp-unknown-negotiation';
+    const ours = this.#running.get(key);
+    const weWin = step.self.ge < answer.initiatorGe;
+    const rivalry = (): Rivalry => {
+      if (ours?.installed && weWin) return { winner: ours.idText, confirmed: false };
+      return { winner: answer.winner, confirmed: answer.winner !== undefined };
+    };
+    const result = answer.mpit(step, opened, message, rivalry);
+    if (result === 'repeated') return undefined;
+    if (result !== 'completed') return result;
+    this.#answers.complete(answer);
+    /* § 6.3: before MPIT ours is superfluous; behind it both are kept, and the lower GE id's is sent with. */
+    for (const own of [ours, this.#settled.get(key)]) {
+      own?.overtake();
+      if (own?.installed) {
+        own.rival = answer.idText;
+        own.yields = !weWin;
+      }
+      if (own) this.#file(own);
+    }
+    return undefined;
+  }
+
+  /** § 6.3: half-open negotiations of the pair that the far side may still complete are not to be sent with. */
+  #announceWinner(self: Self, confirmed: Negotiation): void {
+    if (!confirmed.installed || confirmed.yields) return;
+    for (const answer of this.#answers.halfOpenOf(confirmed.key)) {
+      if (self.ge < answer.initiatorGe) answer.winner = confirmed.idText;
+    }
+  }
+
+  /* ---- notices ---- */
+
+  noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined {
+    const self = this.#self;
+    if (self === undefined) return undefined;
+    return this.#notice(self, TYPE_NO_ASSOCIATION, ipVersion, self.statement.geId);
+  }
+
+  #notice(self: Self, type: number, ipVersion: 4 | 6, body: Uint8Array): Uint8Array {
+    const { crypto, random } = this.#machine;
+    const negotiation = new Uint8Array(NEGOTIATION_ID_LENGTH);
+    const domainKey = self.newestDomainKey;
+    return seal(crypto, random, { type, negotiation, domainKey, icmp: 'error', ipVersion, body }).payload;
+  }
+
+  #cannotOpen(step: Step, message: Received, header: Header): void {
+    if (header.domainKeyVersion > step.self.newestDomainKey.version) ask(this.#machine, step, 'domain-key');
+    if (header.type === TYPE_DDE) this.#sayGeHere(step, message);
+  }
+
+  /** § 3.7, § 10: never longer than the message it answers, as that is at least as long as a DDE. */
+  #sayGeHere(step: Step, message: Received): void {
+    const { pair, payload, ipVersion, icmp } = message;
+    if (icmp !== 'request' || payload.length < DDE_MIN || !this.#notices.allow(addressKey(pair.peer), step.now)) return;
+    const quoted = sha256(payload.subarray(0, SEALED_AT)).subarray(0, 16);
+    const notice = this.#notice(step.self, TYPE_GE_HERE, ipVersion, join(step.self.statement.geId, quoted));
+    step.out.push({ do: 'notice', pair: copyPair(pair), payload: notice });
+  }
+
+  #onGeHere(step: Step, found: Negotiation | undefined, message: Received, header: Header): DropName | undefined {
+    if (found === undefined) return 'dprp-notice';
+    const result = found.geHere(step, message, header);
+    this.#file(found);
+    if (typeof result !== 'object') return result;
+    found.cancel(step);
+    this.#file(found);
+    this.#start(step, found.pair, found.key, found.why, result);
+    return undefined;
+  }
+
+  #onNoAssociation(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
+    if (opened.body.length !== NO_ASSOCIATION_LENGTH) return 'dprp-body';
+    if (geIdText(opened.body) === step.self.ge) return 'dprp-own';
+    if (!this.#heals.allow(key, step.now)) return 'dprp-budget';
+    step.out.push({ do: 'no-association-notice', pair: copyPair(message.pair) });
+    return undefined;
+  }
+
+  /* ---- time ---- */
+
+  tick(now: Millis): Action[] {
+    const out: Action[] = [];
+    const { ephemerals, limits } = this.#machine;
+    this.#answers.expire(now);
+    if (this.#self !== undefined && now >= this.#due) {
+      const step: Step = { self: this.#self, now, out };
+      this.#due = Number.POSITIVE_INFINITY;
+      for (const table of [this.#running, this.#settled]) {
+        for (const negotiation of [...table.values()]) {
+          if (now >= negotiation.due) negotiation.tick(step);
+          this.#file(negotiation);
+        }
+      }
+    }
+    if (now >= this.#refillAt) {
+      ephemerals.refill(limits.ephemeralsPerTick);
+      this.#refillAt = ephemerals.full ? Number.POSITIVE_INFINITY : now + REFILL_AFTER;
+    }
+    return out;
+  }
+
+  nextTimeout(): number {
+    return Math.min(this.#due, this.#refillAt, this.#answers.nextTimeout());
+  }
+
+  #takeEphemeral(now: Millis): ReturnType<Ephemerals['take']> {
+    this.#refillAt = Math.min(this.#refillAt, now + REFILL_AFTER);
+    return this.#machine.ephemerals.take();
+  }
+
+  /** Puts a negotiation into the table of its state, or out of both. */
+  #file(negotiation: Negotiation): void {
+    const { key, state } = negotiation;
+    if (this.#running.get(key) === negotiation) {
+      if (state === 'detecting' || state === 'confirming') {
+        this.#due = Math.min(this.#due, negotiation.due);
+        return;
+      }
+      this.#running.delete(key);
+    }
+    if (this.#settled.get(key) === negotiation && state !== 'settled') this.#settled.delete(key);
+    if (state === 'ended') return;
+    this.#due = Math.min(this.#due, negotiation.due);
+    if (state !== 'settled') this.#running.set(key, negotiation);
+    else if (this.#settled.get(key) !== negotiation) this.#settle(key, negotiation);
+  }
+
+  #settle(key: string, negotiation: Negotiation): void {
+    if (this.#settled.size >= this.#machine.limits.settled) {
+      for (const [oldest, evicted] of this.#settled) {
+        evicted.overtake();
+        this.#settled.delete(oldest);
+        break;
+      }
+    }
+    this.#settled.set(key, negotiation);
+  }
+
+  /* ---- identity ---- */
+
+  setIdentity(identity: Identity | undefined, now: Millis): Action[] {
+    const out: Action[] = [];
+    const before = this.#self;
+    const self = identity === undefined ? undefined : new Self(identity);
+    this.#self = self;
+    const sameSecret = self?.identity.staticSecret === before?.identity.staticSecret;
+    const goesOn = self !== undefined && before !== undefined && self.continues(before);
+    if (!goesOn || !sameSecret) this.#machine.peers.clear();
+    if (goesOn || before === undefined) return out;
+
+    this.#answers.clear();
+    const ended = [...this.#running.values()];
+    for (const negotiation of [...ended, ...this.#settled.values()]) negotiation.cancel({ self: before, now, out });
+    this.#running.clear();
+    this.#settled.clear();
+    for (const { pair, key, why } of ended) {
+      if (self !== undefined) this.#start({ self, now, out }, pair, key, why, self.newestDomainKey);
+      else {
+        out.push({ do: 'discard', pair, reason: 'no-keys', until: after(now, this.#machine.limits.retryAfter) });
+      }
+    }
+    return out;
+  }
+
+  close(): void {
+    const step = this.#self && { self: this.#self, now: 0 as Millis, out: [] };
+    if (step) for (const table of [this.#running, this.#settled]) for (const n of table.values()) n.cancel(step);
+    this.#running.clear();
+    this.#settled.clear();
+    this.#answers.clear();
+    this.#machine.peers.clear();
+    this.#machine.ephemerals.close();
+    this.#self = undefined;
+    this.#due = this.#refillAt = Number.POSITIVE_INFINITY;
+  }
+}
