@@ -33,4 +33,15 @@ export function addVeth(left: string, right: string, features = ''): void {
     if (features !== '') run(`ethtool -K ${name} ${features}`);
     run(`ip link set ${name} up`);
   }
+  untilOperational(left, right);
+}
+
+/** A link that was taken up swallows frames without an error until the kernel's link watch has given it its queue. */
+export function untilOperational(...names: readonly string[]): void {
+  for (const name of names) {
+    let tries = 0;
+    while (!execFileSync('ip', ['link', 'show', name], { encoding: 'utf8' }).includes('state UP')) {
+      if (++tries === 1_000) throw new Error(`${name} does not come up`);
+    }
+  }
 }

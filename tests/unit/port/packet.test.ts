@@ -1,3 +1,5 @@
+import { getSystemErrorName } from 'node:util';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
 import { completeChecksum } from '#wire/checksum.ts';
@@ -7,10 +9,13 @@ import {
   F_FLAGS,
   F_GSO_SIZE,
   F_GSO_TYPE,
+  F_LENGTH,
+  F_OFFSET,
+  F_VLAN_TCI,
   GSO_TCPV4,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
-import { addVeth, enterNewNamespace, run } from './namespace.ts';
+import { addVeth, enterNewNamespace, run, untilOperational } from './namespace.ts';
 import {
   type Arrival,
   Buffers,
@@ -50,7 +55,10 @@ describe('packet port', () => {
     return {
       left,
       right,
-      setUp: (up) => run(`ip link set left ${up ? 'up' : 'down'}`),
+      setUp: (up) => {
+        run(`ip link set left ${up ? 'up' : 'down'}`);
+        if (up) untilOperational('left', 'right');
+      },
       remove,
       close: () => {
         left.close();
@@ -99,6 +107,31 @@ describe('packet port on a link that makes real segments', () => {
     const payload = segments.flatMap(({ bytes }) => [...bytes.subarray(TCP_PAYLOAD)]);
     expect(Uint8Array.from(payload)).toEqual(frame.subarray(TCP_PAYLOAD));
     expect(segments.map(({ bytes }) => bytes.length - TCP_PAYLOAD)).toEqual([1448, 1448, 1448, 656]);
+  });
+
+  test('records of any content are sent or get an errno, and the next frame goes', () => {
+    const column = fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: -2, max: 1_600 }));
+    const names = [F_OFFSET, F_LENGTH, F_FLAGS, F_GSO_TYPE, F_GSO_SIZE, F_CSUM_START, F_CSUM_OFFSET, F_VLAN_TCI];
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...names), column), { maxLength: 4 }),
+        fc.nat(2_000),
+        (wild, size) => {
+          buffers.add(tcpFrame(size), {
+            ...partial,
+            [F_GSO_TYPE]: GSO_TCPV4,
+            [F_GSO_SIZE]: 1000,
+            ...Object.fromEntries(wild),
+          });
+          buffers.add(plainFrame(60));
+          const [status, next] = buffers.send(left);
+          expect(status === 0 || getSystemErrorName(-status).startsWith('E')).toBe(true);
+          expect(next).toBe(0);
+          while (right.receive(buffers.slab, buffers.received, 0, 16) > 0);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   test('a full transmit queue costs its frames and nothing more', () => {
