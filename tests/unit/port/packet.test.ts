@@ -176,6 +176,23 @@ test('sockets receive nothing before the ports are opened for traffic', () => {
   run('ip link del left');
 });
 
+test('what others send from this machine is not received, alone or in a group', () => {
+  addVeth('left', 'right');
+  const fds = openPacketSockets('left', { ...OPTIONS, workers: 2 });
+  openPorts(fds);
+  const members = fds.map((fd) => new PacketPort(fd, 'left', 1500));
+  const alone = openPort('left');
+  const stranger = openPort('left');
+  const far = openPort('right');
+  const buffers = new Buffers();
+  buffers.add(plainFrame(90));
+  expect(buffers.send(stranger)).toEqual([0]);
+  expect(buffers.arrivals(far, 1)).toHaveLength(1);
+  for (const port of [...members, alone]) expect(port.receive(buffers.slab, buffers.received, 0, 4)).toBe(0);
+  for (const port of [...members, alone, stranger, far]) port.close();
+  run('ip link del left');
+});
+
 test('an interface that does not exist is named', () => {
   expect(() => openPacketSockets('nowhere0', OPTIONS)).toThrow(/nowhere0: No such device/);
 });
