@@ -132,6 +132,13 @@ async function closeBridge(system: System): Promise<void> {
   if (bridge !== undefined) await system.run('ip', ['link', 'del', 'dev', OPEN_BRIDGE]);
 }
 
+/** A machine that becomes a router needs neither the management veth nor a released bridge. */
+export async function removeBridge(system: System, links: readonly Link[]): Promise<void> {
+  for (const name of [OPEN_BRIDGE, MGMT_PORT]) {
+    if (findLink(links, name)) await system.run('ip', ['link', 'del', 'dev', name]);
+  }
+}
+
 /** Every frame that is not the bridge's own business passes; bits 0 to 2 cannot be set, the kernel keeps those. */
 const FORWARD_ALL = '0xfff8';
 

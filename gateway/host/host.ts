@@ -7,7 +7,7 @@
  *   ports      quiet, offloads, up           bridge, router   the kinds (router: addresses, snapshot)
  *   watch      what happens behind our back
  */
-import { bridgePorts, establishBridge, type HostPorts, openBridge, type Undo } from './bridge.ts';
+import { bridgePorts, establishBridge, type HostPorts, openBridge, removeBridge, type Undo } from './bridge.ts';
 import { belt, protect, unprotectAll, unprotectOthers } from './drops.ts';
 import { findLink, INNER_PORT, isEndOf, KERNEL_END, OUTER_PORT, readLinks } from './links.ts';
 import { type HostPlan, type Survey, survey } from './plan.ts';
@@ -21,6 +21,7 @@ export interface Applied {
   readonly warnings: readonly string[];
 }
 
+const TRY_AGAIN = 'see dmesg and ip link, then start again; what is protected stays protected';
 const NO_NFTABLES = 'install nftables, with a kernel that has netdev ingress and egress hooks (5.16 or later)';
 
 /** Interfaces that must have drops once the plan stands. */
@@ -35,21 +36,30 @@ export function protectedPorts(plan: HostPlan): readonly string[] {
  */
 export async function apply(plan: HostPlan, system: System = linux): Promise<Applied> {
   if (plan.problems.length > 0) throw new HostError(plan.problems);
-  const now = await survey(system);
   const undo: Undo = [];
   try {
-    await blame('outer', NO_NFTABLES, () => protectFirst(system, plan, now));
-    await leaveOtherKind(system, plan);
-    const applied =
-      plan.kind === 'bridge'
-        ? { ports: await establishBridge(system, plan, now, undo), warnings: [] }
-        : await applyRouter(system, plan, now, undo);
-    await unprotectOthers(system, protectedPorts(plan));
-    return applied;
+    return await blame('outer', TRY_AGAIN, () => applyAll(plan, system, undo));
   } catch (error) {
-    for (const step of undo.reverse()) await step().catch(() => {});
-    throw error;
+    const problems = error instanceof HostError ? [...error.problems] : [];
+    for (const step of undo.reverse()) {
+      await step().catch((failure: Error) => {
+        problems.push({ field: 'outer', problem: `undoing failed: ${failure.message}`, fix: TRY_AGAIN });
+      });
+    }
+    throw new HostError(problems, error);
   }
+}
+
+async function applyAll(plan: HostPlan, system: System, undo: Undo): Promise<Applied> {
+  const now = await survey(system);
+  await blame('outer', NO_NFTABLES, () => protectFirst(system, plan, now));
+  await leaveOtherKind(system, plan);
+  const applied =
+    plan.kind === 'bridge'
+      ? { ports: await establishBridge(system, plan, now, undo), warnings: [] }
+      : await applyRouter(system, plan, now, undo);
+  await unprotectOthers(system, protectedPorts(plan));
+  return applied;
 }
 
 async function applyRouter(system: System, plan: HostPlan, now: Survey, undo: Undo): Promise<Applied> {
@@ -74,7 +84,10 @@ async function protectFirst(system: System, plan: HostPlan, now: Survey): Promis
 /** A machine that was a router, or a router by way of another NIC, gives that NIC back before it becomes something else. */
 async function leaveOtherKind(system: System, plan: HostPlan): Promise<void> {
   const links = await readLinks(system);
-  const stored = await loadSnapshot(system);
+  if (plan.kind === 'router') {
+    await removeBridge(system, links);
+  }
+  const stored = await loadSnapshot(system, links);
   const kernel = links.find((l) => l.name === KERNEL_END || isEndOf(l, INNER_PORT));
   const name = stored?.name ?? (kernel?.name === KERNEL_END ? undefined : kernel?.name);
   if (name === undefined || (plan.kind === 'router' && name === plan.outer)) return;
@@ -93,11 +106,13 @@ export async function shutdown(plan: HostPlan, system: System = linux): Promise<
  * joins the ports, for `router` the NIC gets its place back. The caller has asked a person, and audits.
  */
 export async function release(plan: HostPlan, system: System = linux): Promise<void> {
-  if (plan.kind === 'bridge') {
-    await leaveOtherKind(system, plan);
-    await openBridge(system, plan);
-    return;
-  }
-  await blame('outer', 'see ip link and ip addr', () => returnNic(system, plan.outer));
-  await unprotectAll(system);
+  await blame('outer', 'see ip link and ip addr, then release again', async () => {
+    if (plan.kind === 'bridge') {
+      await leaveOtherKind(system, plan);
+      await openBridge(system, plan);
+    } else {
+      await returnNic(system, plan.outer);
+      await unprotectAll(system);
+    }
+  });
 }

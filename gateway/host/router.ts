@@ -86,7 +86,7 @@ export async function establishRouter(
 
 /** The snapshot that is to be restored: the one on disk while it is unfinished, else a new one of whoever has the addresses. */
 async function takeSnapshot(system: System, name: string, nic: Link, kernel: Link | undefined): Promise<Snapshot> {
-  const stored = await loadSnapshot(system);
+  const stored = await loadSnapshot(system, kernel ? [nic, kernel] : [nic]);
   const fits = stored !== undefined && stored.name === name;
   const settled = kernel !== undefined && kernel.name === name;
   if (fits && stored.phase !== 'settled' && (stored.device === nic.index || settled || nic.name === OUTER_PORT)) {
@@ -175,9 +175,10 @@ async function restoreNetwork(system: System, name: string, s: Snapshot): Promis
  * nothing where the NIC's place was never taken. Idempotent.
  */
 export async function returnNic(system: System, outer: string): Promise<void> {
-  const stored = await loadSnapshot(system);
+  const links = await readLinks(system);
+  const stored = await loadSnapshot(system, links);
   const name = stored?.name ?? outer;
-  const found = findRouter(await readLinks(system), name);
+  const found = findRouter(links, name);
   const { nic, kernel } = found;
   if (nic === undefined || (stored === undefined && nic.name === name && kernel === undefined)) return;
   const unfinished = stored !== undefined && stored.phase !== 'settled';

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { addressSchema, parseAddresses, parseRoutes, routeSchema } from './addresses.ts';
+import type { Link } from './links.ts';
 import type { System } from './system.ts';
 
 const DIRECTORY = '/run/gscip';
@@ -84,8 +85,11 @@ async function place(system: System): Promise<string> {
   return `${DIRECTORY}/outer-${await system.namespace()}.json`;
 }
 
-/** The file's content when it is about this boot; undefined otherwise. */
-export async function loadSnapshot(system: System): Promise<Snapshot | undefined> {
+/**
+ * The file's content when it is about this boot and an interface that is here; undefined otherwise. A namespace's number
+ * is given again once it is free, so the number alone says nothing.
+ */
+export async function loadSnapshot(system: System, links: readonly Link[]): Promise<Snapshot | undefined> {
   const text = await system.read(await place(system));
   if (text === undefined) return undefined;
   let json: unknown;
@@ -95,7 +99,8 @@ export async function loadSnapshot(system: System): Promise<Snapshot | undefined
     return undefined;
   }
   const parsed = snapshotSchema.safeParse(json);
-  return parsed.success && parsed.data.boot === (await boot(system)) ? parsed.data : undefined;
+  if (!parsed.success || parsed.data.boot !== (await boot(system))) return undefined;
+  return links.some((l) => l.mac === parsed.data.mac) ? parsed.data : undefined;
 }
 
 export async function saveSnapshot(system: System, snapshot: Snapshot): Promise<void> {

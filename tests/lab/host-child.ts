@@ -13,6 +13,8 @@ export interface Order {
   readonly dieAfter?: number;
   /** After this many touches one command fails, and the next ones work again. */
   readonly failAfter?: number;
+  /** The kernel refuses drops for a device that does not exist, as those before 6.16 do. */
+  readonly deviceBound?: boolean;
 }
 
 export interface Answer {
@@ -37,6 +39,7 @@ function counted(order: Order, touches: string[]): System {
   return {
     ...linux,
     async run(command, args, input) {
+      if (order.deviceBound && args.includes('-c')) throw new Error('No such file or directory');
       if (!isLook(command, args)) touch(`${command} ${args.join(' ')}${input === undefined ? '' : ` < ${input}`}`);
       return await linux.run(command, args, input);
     },
