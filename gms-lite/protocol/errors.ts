@@ -183,6 +183,11 @@ export class GmsError extends Error {
     this.values = values;
   }
 
+  /** The sentence in both languages. */
+  get text(): { readonly en: string; readonly ja: string } {
+    return { en: this.message, ja: gmsSentence(this.code, this.values, 'ja') };
+  }
+
   get status(): 400 | 401 | 403 | 404 | 409 | 410 | 429 | 500 {
     return STATUS[this.code] ?? 400;
   }

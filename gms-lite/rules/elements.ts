@@ -133,8 +133,9 @@ export function removeElement(change: Change, element: Element): void {
   for (const number of groupsOf(tx, element.id)) {
     removeMember(change, tx.get('group', numberId(number))!, tx.get('element', element.id)!);
   }
+  /* Its counter grows too: that is what its stream tells it to ask about, and to learn that it is out. */
+  touch(change, element.id);
   tx.put('element', element.id, { ...tx.get('element', element.id)!, state: 'retired' });
-  change.touched.add(element.id);
   audit(change, 'remove gateway', `gateway ${element.name}`, { ge: element.id }, null);
   rotate(change, DOMAIN, 'removal');
 }

@@ -1,0 +1,465 @@
+/**
+ * The gateway's side of key delivery: loads what it held, asks the GMS, listens, acknowledges, and hands out key
+ * rings. Owned by the main thread; its provider's keys are granted to the workers by whoever takes the ring.
+ *
+ *   start → stored bundle → fetch → event stream ⟲ (fetch on every event, at an interval, and when DPRP asks)
+ *
+ * One fetch runs at a time. Nothing here throws after `start`: what goes wrong is in `state.error`, what must be seen
+ * by a person is an 'alarm'.
+ */
+import { EventEmitter } from 'node:events';
+import { BUNDLE_EVENT, compareSequence, PATHS, sequenceSchema, sequenceText } from '#gms/delivery.ts';
+import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
+import { secretObject } from '#gms/raw-keys.ts';
+import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type EnrolOptions, enrolInto } from './enrol.ts';
+import {
+  becomeRecipient,
+  compareBundles,
+  importKeys,
+  type LoadedBundle,
+  makeRing,
+  nextExpiry,
+  openBundle,
+  type Recipient,
+} from './opened.ts';
+import type { PeerMemory } from './peers.ts';
+import type { KeyRing } from './ring.ts';
+import { GmsSession } from './session.ts';
+import type { KeyAlarm, KeyClientOptions, KeyState } from './state.ts';
+import { type Contact, KeyStore, type StoredIdentity } from './store.ts';
+
+/** A gateway that gets no event asks this often; ms. */
+const POLL_MS = 600_000;
+/** DPRP's questions lead to one fetch in this time; ms. */
+const ASK_MS = 2000;
+/** Keys of a replaced ring are kept so long for whoever still takes them over; ms. */
+const GRACE_MS = 10_000;
+/** Back-off between attempts: first, longest; ms. Each is shortened by up to a half at random. */
+const RETRY_FIRST_MS = 1000;
+const RETRY_LONGEST_MS = 60_000;
+/** The time of the last contact is written this often at most, to spare the flash; ms. */
+const CONTACT_WRITE_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
+
+interface Events {
+  /** Keys to use from now on; undefined: none. */
+  ring: [KeyRing | undefined];
+  state: [KeyState];
+  alarm: [KeyAlarm];
+}
+
+export class KeyClient extends EventEmitter<Events> {
+  readonly #provider: CipherProvider;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #graceMs: number;
+  readonly #pollMs: number;
+  readonly #software: string;
+  readonly #store: KeyStore;
+
+  #identity: StoredIdentity | undefined;
+  #recipient: Recipient | undefined;
+  #session: GmsSession | undefined;
+  #loaded: LoadedBundle | undefined;
+  #ring: KeyRing | undefined;
+  #contact: Contact | undefined;
+  #keys: KeyState['keys'] = 'none';
+  #error: GmsError | undefined;
+  #connected = false;
+  #fetching: Promise<void> | undefined;
+  #fetchAgain = false;
+  #lastFetch = Number.NEGATIVE_INFINITY;
+  #acknowledged: string | undefined;
+  #failures = 0;
+  #contactWritten = 0;
+  #running = false;
+  readonly #timers = new Map<string, () => void>();
+  /** Ring keys in their grace. */
+  readonly #retiring = new Set<readonly KeyIndex[]>();
+
+  /** @throws GmsError key-file-mode, key-file-bad */
+  constructor(options: KeyClientOptions) {
+    super();
+    this.#provider = options.provider;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#pollMs = options.pollMs ?? POLL_MS;
+    this.#software = options.software ?? '';
+    this.#store = new KeyStore(options.directory);
+  }
+
+  get ring(): KeyRing | undefined {
+    return this.#ring;
+  }
+
+  get peers(): PeerMemory {
+    return this.#store.peers;
+  }
+
+  get state(): KeyState {
+    const hours = this.#loaded?.metadata.offlineHours ?? 0;
+    const lastContact = this.#contact?.gmsTime;
+    return {
+      enrolled: this.#identity !== undefined,
+      ge: this.#identity?.ge,
+      name: this.#loaded?.metadata.name ?? this.#identity?.name,
+      keys: this.#keys,
+      sequence: this.#loaded?.metadata.sequence,
+      lastContact,
+      validUntil: hours === 0 || lastContact === undefined ? undefined : lastContact + hours * HOUR_MS,
+      gmsAddress: this.#session?.address,
+      connected: this.#connected,
+      error: this.#error,
+    };
+  }
+
+  /**
+   * Loads what is stored and makes the first fetch; fulfilled when that came to an end, well or not. Not enrolled: only
+   * says so. @throws GmsError store-unreadable
+   */
+  async start(): Promise<void> {
+    this.#identity = this.#store.identity();
+    const own = this.#store.ownKeys();
+    if (this.#identity === undefined || own === undefined) {
+      this.#emitState();
+      return;
+    }
+    this.#running = true;
+    this.#become(this.#identity, own);
+    this.#loadStored();
+    await this.#fetch();
+    this.#listen();
+    this.#schedulePoll();
+  }
+
+  /** Enrols, with the client's own store, and starts. @throws GmsError as `enrol` */
+  async enrol(token: string, options: EnrolOptions = {}): Promise<void> {
+    await enrolInto(this.#store, token, { software: this.#software, ...options });
+    this.#leave();
+    await this.#fetching;
+    await this.start();
+  }
+
+  /** DPRP met another version than ours: asks the GMS, soon and not too often. */
+  ask(_why: 'domain-key' | 'group-key'): void {
+    if (!this.#running || this.#timers.has('ask')) return;
+    const wait = Math.max(0, this.#lastFetch + ASK_MS - this.#clock.monotonic());
+    this.#after('ask', wait, () => void this.#fetch());
+  }
+
+  async stop(): Promise<void> {
+    this.#leave();
+    await this.#fetching;
+    await this.#store.close();
+  }
+
+  /* ── identity ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+  #become(identity: StoredIdentity, own: { signing: Uint8Array; static: Uint8Array }): void {
+    const signing = secretObject('ed25519', own.signing);
+    own.signing.fill(0);
+    this.#recipient = becomeRecipient(this.#provider, identity, own.static);
+    this.#session = new GmsSession(identity, signing, this.#clock);
+  }
+
+  /** The opposite of `start`: no timer, no connection, no key is left. */
+  #leave(): void {
+    this.#running = false;
+    this.#fetchAgain = false;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#session?.close();
+    this.#session = undefined;
+    this.#connected = false;
+    for (const keys of this.#retiring) this.#release(keys);
+    if (this.#loaded !== undefined) this.#release(this.#loaded.keys);
+    if (this.#recipient !== undefined) this.#release([this.#recipient.bundleKey, this.#recipient.staticSecret]);
+    this.#loaded = undefined;
+    this.#recipient = undefined;
+    this.#ring = undefined;
+    this.#contact = undefined;
+    this.#keys = 'none';
+    this.#acknowledged = undefined;
+  }
+
+  /** Whoever takes keys over from the ring has the grace to do so. */
+  #retire(keys: readonly KeyIndex[]): void {
+    this.#retiring.add(keys);
+    this.#after(`grace ${keys[0]}`, this.#graceMs, () => this.#release(keys));
+  }
+
+  #release(keys: readonly KeyIndex[]): void {
+    this.#retiring.delete(keys);
+    for (const key of keys) this.#provider.release(key);
+  }
+
+  /* ── bundles ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+  #loadStored(): void {
+    this.#contact = this.#store.contact();
+    const bytes = this.#store.bundle();
+    if (this.#contact?.removed) this.#keys = 'removed';
+    if (this.#contact !== undefined) {
+      /* A box whose clock went back, or stands at 1970, counts the time it was off as nothing. */
+      const off = Math.max(0, this.#clock.wall() - this.#contact.wallTime);
+      this.#session!.setTime(this.#contact.gmsTime + off);
+    }
+    const opened = bytes && openBundle(bytes, this.#provider, this.#recipient!);
+    if (opened === undefined || typeof opened === 'string') {
+      if (opened !== undefined) this.#alarm(opened);
+      this.#emitState();
+      return;
+    }
+    this.#use(importKeys(this.#provider, opened));
+  }
+
+  /** Takes a delivered bundle over, or refuses it. @throws GmsError for what is refused */
+  #adopt(delivered: Uint8Array): void {
+    const opened = openBundle(delivered, this.#provider, this.#recipient!);
+    if (typeof opened === 'string') throw new GmsError(opened);
+    const { sequence, forgetPeers } = opened.metadata;
+    const { content, time } = opened;
+    const before = this.#contact;
+    const held = before?.sequence ? { sequence: before.sequence, content: before.content } : undefined;
+    const verdict = compareBundles(held, { sequence, content });
+    if (verdict === 'lower' || verdict === 'differs') {
+      opened.wipe();
+      const values = { offered: sequenceText(sequence), held: held === undefined ? '' : sequenceText(held.sequence) };
+      throw new GmsError(verdict === 'lower' ? 'bundle-lower' : 'bundle-differs', values);
+    }
+    this.#session!.setTime(time);
+    const known = { sequence, content, forgetPeers, removed: false };
+    this.#contact = { ...known, gmsTime: time, wallTime: this.#clock.wall() };
+    if (verdict === 'same' && this.#loaded !== undefined) {
+      opened.wipe();
+      this.#keepContact();
+      if (this.#keys === 'expired') this.#use(this.#loaded);
+      return;
+    }
+    if (before !== undefined && forgetPeers > before.forgetPeers) this.peers.clear();
+    this.#write(delivered);
+    this.#use(importKeys(this.#provider, opened));
+  }
+
+  /** Makes a ring of a bundle whose keys are imported, and hands it out, unless the GMS was away for too long. */
+  #use(loaded: LoadedBundle): void {
+    const replaced = this.#loaded;
+    this.#loaded = loaded;
+    this.#session!.endpoints = [...loaded.metadata.gms, ...this.#identity!.endpoints];
+    const now = this.#session!.now();
+    const expired = now >= (this.state.validUntil ?? Number.POSITIVE_INFINITY);
+    this.#keys = expired ? 'expired' : 'valid';
+    this.#ring = expired
+      ? undefined
+      : makeRing(loaded, this.#recipient!, Math.floor(now / 1000), this.#clock.monotonic());
+    if (replaced !== undefined && replaced !== loaded) {
+      this.#retire(replaced.keys);
+    }
+    this.#watch();
+    this.emit('ring', this.#ring);
+    this.#emitState();
+  }
+
+  /** When the ring changes by time alone: an overlap ends, or the GMS has been away for too long. */
+  #watch(): void {
+    if (this.#loaded === undefined || this.#keys !== 'valid') return;
+    const now = this.#session!.now();
+    const overlapEnds = nextExpiry(this.#loaded, Math.floor(now / 1000)) * 1000;
+    const offlineEnds = this.state.validUntil ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(overlapEnds, offlineEnds);
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#after('watch', Math.max(0, next - now), () => {
+      const later = this.#session!.now();
+      const changed = later >= overlapEnds || later >= (this.state.validUntil ?? Number.POSITIVE_INFINITY);
+      if (changed && this.#loaded !== undefined) this.#use(this.#loaded);
+      else this.#watch();
+    });
+  }
+
+  /** The GMS says that this gateway is removed: its keys are of no more use. */
+  #removed(): void {
+    const sequence = this.#contact?.sequence ?? null;
+    const rest = { content: this.#contact?.content ?? '', forgetPeers: this.#contact?.forgetPeers ?? 0 };
+    this.#contact = { sequence, ...rest, gmsTime: this.#session!.now(), wallTime: this.#clock.wall(), removed: true };
+    this.#write(null);
+    if (this.#loaded !== undefined) this.#retire(this.#loaded.keys);
+    this.#loaded = undefined;
+    this.#ring = undefined;
+    this.#keys = 'removed';
+    this.#session!.endStream();
+    this.#cancel('poll');
+    this.emit('ring', undefined);
+  }
+
+  #write(bundle?: Uint8Array | null): void {
+    try {
+      this.#store.keep(this.#contact!, bundle);
+      this.#contactWritten = this.#clock.monotonic();
+    } catch (error) {
+      /* A full disk must not cost the keys that are already in memory. */
+      this.emit('alarm', { name: 'store', message: `the key store cannot be written: ${(error as Error).message}` });
+    }
+  }
+
+  #keepContact(): void {
+    if (this.#clock.monotonic() - this.#contactWritten > CONTACT_WRITE_MS) this.#write();
+  }
+
+  /* ── the GMS ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+  /** One at a time; who asks while one runs gets another one after it. */
+  #fetch(): Promise<void> {
+    if (this.#fetching !== undefined) {
+      this.#fetchAgain = true;
+      return this.#fetching;
+    }
+    this.#lastFetch = this.#clock.monotonic();
+    this.#fetching = this.#fetchOnce().finally(() => {
+      this.#fetching = undefined;
+      if (this.#fetchAgain && this.#running) {
+        this.#fetchAgain = false;
+        void this.#fetch();
+      }
+    });
+    return this.#fetching;
+  }
+
+  async #fetchOnce(): Promise<void> {
+    try {
+      const answer = await this.#session!.ask('GET', PATHS.bundle);
+      if (!this.#running) return;
+      this.#adopt(answer.body);
+      this.#error = undefined;
+      this.#failures = 0;
+      this.#emitState();
+    } catch (error) {
+      if (this.#running) this.#failed(error);
+      return;
+    }
+    await this.#acknowledge();
+  }
+
+  async #acknowledge(): Promise<void> {
+    const sequence = this.#loaded?.metadata.sequence;
+    if (sequence === undefined || this.#acknowledged === sequenceText(sequence)) return;
+    const body = new TextEncoder().encode(JSON.stringify({ sequence, software: this.#software }));
+    try {
+      await this.#session!.ask('POST', PATHS.acknowledge, body);
+      this.#acknowledged = sequenceText(sequence);
+    } catch {
+      /* Said again after the next fetch; the ring is in use all the same. */
+    }
+  }
+
+  #failed(error: unknown): void {
+    const refusal = error instanceof GmsError ? error : new GmsError('bad-answer', { problem: String(error) });
+    this.#error = refusal;
+    this.#failures++;
+    const { code } = refusal;
+    if (code === 'removed' && this.#keys !== 'removed') {
+      this.#alarm(code);
+      this.#removed();
+    } else if (code.startsWith('bundle-') || code === 'wrong-root') this.#alarm(code, refusal);
+    this.#emitState();
+  }
+
+  #alarm(code: GmsErrorCode, error = new GmsError(code)): void {
+    this.emit('alarm', { name: code as KeyAlarm['name'], message: error.message });
+  }
+
+  /** Keeps an event stream open; each end is followed by another attempt after a pause. */
+  #listen(): void {
+    if (!this.#running || this.#keys === 'removed') return;
+    const session = this.#session!;
+    const ended = (): boolean => this.#session !== session;
+    session
+      .follow({
+        opened: () => {
+          this.#connected = true;
+          this.#error = undefined;
+          this.#failures = 0;
+          this.#emitState();
+        },
+        heard: () => {
+          if (!ended()) this.#heard();
+        },
+        event: ({ event, data }) => {
+          if (!ended() && event === BUNDLE_EVENT) this.#announced(data);
+        },
+      })
+      .catch((error) => {
+        if (!ended()) this.#failed(error);
+      })
+      .finally(() => {
+        if (ended()) return;
+        this.#connected = false;
+        this.#emitState();
+        this.#listenAgain();
+      });
+  }
+
+  #listenAgain(): void {
+    if (this.#keys === 'removed') return;
+    const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures, 10));
+    this.#after('listen', longest * (1 - this.#random() / 2), () => {
+      /* What happened while no stream was open is found by asking. */
+      const session = this.#session;
+      void this.#fetch().then(() => {
+        if (this.#session === session) this.#listen();
+      });
+    });
+  }
+
+  #announced(data: string): void {
+    let json: unknown;
+    try {
+      json = JSON.parse(data);
+    } catch {
+      return;
+    }
+    const parsed = sequenceSchema.safeParse(json);
+    const held = this.#loaded?.metadata.sequence;
+    /* A removed gateway is told by a counter it may already hold; it asks when in doubt. */
+    if (parsed.success && (held === undefined || compareSequence(parsed.data, held) !== 0)) void this.#fetch();
+  }
+
+  /** A word from the GMS on the stream is contact too. */
+  #heard(): void {
+    if (this.#contact === undefined) return;
+    this.#contact = { ...this.#contact, gmsTime: this.#session!.now(), wallTime: this.#clock.wall() };
+    this.#keepContact();
+    if (this.#keys === 'expired' && this.#loaded !== undefined) this.#use(this.#loaded);
+  }
+
+  #schedulePoll(): void {
+    if (!this.#running || this.#keys === 'removed') return;
+    this.#after('poll', this.#pollMs * (1 - this.#random() / 4), () => {
+      void this.#fetch();
+      this.#schedulePoll();
+    });
+  }
+
+  /* ── timers and events ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+  /** One timer of each name; a new one replaces the old. */
+  #after(name: string, ms: number, call: () => void): void {
+    this.#cancel(name);
+    const cancel = this.#clock.after(ms, () => {
+      this.#timers.delete(name);
+      call();
+    });
+    this.#timers.set(name, cancel);
+  }
+
+  #cancel(name: string): void {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+
+  #emitState(): void {
+    this.emit('state', this.state);
+  }
+}
