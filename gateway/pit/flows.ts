@@ -8,13 +8,35 @@ import { FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
 import { TCP_FIN, TCP_RST, TCP_SYN } from '#wire/tcp.ts';
 import { type FillRandom, HashIndex } from './index.ts';
 
-/** Key: device, peer, both ports, IP version and protocol. The version keeps IPv6's ::ffff:0:0/96 apart from IPv4. */
-const KEY_PORTS = 8;
-const KEY_PROTOCOL = 9;
+/**
+ * A flow's record, 104 bytes: the key in 32-bit words, more words, then the same bytes seen as 64-bit floats.
+ *
+ *    word 0        4      8       9          10     11    12        13  14          16          18 … 25
+ *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+
+ *         | device | peer | ports | version, | pair | TCP | sent up | – | first     | last      | packets out, in, |
+ *         |        |      |       | protocol | row  |     | to      |   | seen (ms) | seen (ms) | bytes out, in    |
+ *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+
+ *
+ * The version keeps IPv6's ::ffff:0:0/96 apart from IPv4.
+ */
+const PEER = 4;
+const PORTS = 8; /* device's ‖ peer's, 16 bits each */
+const PROTOCOL = 9; /* IP version ‖ protocol, 8 bits each */
 const KEY_WORDS = 10;
+const PAIR = 10;
+const TCP = 11; /* TCP_SYN, TCP_FIN, TCP_RST as seen; SEQUENCE_KNOWN */
+const SENT_UP_TO = 12; /* sequence number behind the newest byte from the device */
+const WORDS = 26;
 
-/** Beside the seen flags: the newest sequence number is known. */
-const SEQUENCE_KNOWN = 0x80;
+/** Columns as floats; a record has half as many floats as words. */
+const FIRST_SEEN = 7;
+const LAST_SEEN = 8;
+const PACKETS = 9; /* out, in */
+const BYTES = 11; /* out, in */
+const FLOATS = WORDS / 2;
+
+/** Beside the TCP flags: SENT_UP_TO holds a number. */
+const SEQUENCE_KNOWN = 0x100;
 
 /** A flow as it is shown. */
 export interface FlowView {
@@ -54,26 +76,16 @@ export class FlowTable {
   evicted = 0;
   readonly #options: FlowTableOptions;
   readonly #index: HashIndex;
-  readonly #pair: Int32Array;
-  readonly #tcp: Uint8Array; /* TCP_SYN, TCP_FIN, TCP_RST as seen */
-  readonly #firstSeen: Float64Array;
-  readonly #lastSeen: Float64Array;
-  /** TCP: sequence number behind the newest byte from the device. */
-  readonly #sentUpTo: Int32Array;
-  /** Per row: packets out, packets in, bytes out, bytes in. */
-  readonly #counters: Float64Array;
-  readonly #age = (row: number): number => this.#lastSeen[row];
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #age = (row: number): number => this.#floats[row * FLOATS + LAST_SEEN];
   #cursor = 0;
 
   constructor(options: FlowTableOptions) {
     this.#options = options;
-    this.#index = new HashIndex(options.capacity, KEY_WORDS, options.random);
-    this.#pair = new Int32Array(options.capacity);
-    this.#tcp = new Uint8Array(options.capacity);
-    this.#firstSeen = new Float64Array(options.capacity);
-    this.#lastSeen = new Float64Array(options.capacity);
-    this.#sentUpTo = new Int32Array(options.capacity);
-    this.#counters = new Float64Array(4 * options.capacity);
+    this.#index = new HashIndex(options.capacity, KEY_WORDS, WORDS, options.random);
+    this.#words = this.#index.records;
+    this.#floats = new Float64Array(this.#index.records.buffer);
   }
 
   get size(): number {
@@ -88,25 +100,27 @@ export class FlowTable {
    */
   count(frame: Frame, pair: number, outward: boolean, now: number): number {
     const row = this.#row(frame, outward, now);
-    const at = 4 * row + (outward ? 0 : 1);
-    this.#counters[at] += frame.gsoSize === 0 ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
-    this.#counters[at + 2] += frame.l3End - frame.l3;
-    this.#pair[row] = pair;
-    this.#lastSeen[row] = now;
-    if (frame.form === FORM_TCP) {
-      const flags = frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
-      if (outward) this.#noteSequence(row, frame, flags);
-      /* SYN begins anew: ports are used again. */
-      this.#tcp[row] = (flags & TCP_SYN) !== 0 ? flags | (this.#tcp[row] & SEQUENCE_KNOWN) : this.#tcp[row] | flags;
-    }
+    const at = row * FLOATS;
+    const way = outward ? 0 : 1;
+    this.#floats[at + PACKETS + way] += frame.gsoSize === 0 ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
+    this.#floats[at + BYTES + way] += frame.l3End - frame.l3;
+    this.#floats[at + LAST_SEEN] = now;
+    this.#words[row * WORDS + PAIR] = pair;
+    if (frame.form === FORM_TCP) this.#noteTcp(row * WORDS, frame, outward);
     return row;
   }
 
-  #noteSequence(row: number, frame: Frame, flags: number): void {
+  #noteTcp(at: number, frame: Frame, outward: boolean): void {
+    const words = this.#words;
+    const flags = frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
+    const begins = (flags & TCP_SYN) !== 0;
+    /* SYN begins anew: ports are used again. */
+    words[at + TCP] = begins ? flags | (words[at + TCP] & SEQUENCE_KNOWN) : words[at + TCP] | flags;
+    if (!outward) return;
     const end = (frame.sequence + frame.payloadLength + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0)) | 0;
-    const known = (this.#tcp[row] & SEQUENCE_KNOWN) !== 0 && (flags & TCP_SYN) === 0;
-    if (!known || ((end - this.#sentUpTo[row]) | 0) > 0) this.#sentUpTo[row] = end;
-    this.#tcp[row] |= SEQUENCE_KNOWN;
+    const known = (words[at + TCP] & SEQUENCE_KNOWN) !== 0 && !begins;
+    if (!known || ((end - words[at + SENT_UP_TO]) | 0) > 0) words[at + SENT_UP_TO] = end;
+    words[at + TCP] |= SEQUENCE_KNOWN;
   }
 
   /**
@@ -122,17 +136,18 @@ export class FlowTable {
   ): number {
     this.#setKey(device, peer, (devicePort << 16) | peerPort, (ipVersion << 8) | PROTO_TCP);
     const row = this.#index.find();
-    return row < 0 || (this.#tcp[row] & SEQUENCE_KNOWN) === 0 ? -1 : this.#sentUpTo[row] >>> 0;
+    const at = row * WORDS;
+    return row < 0 || (this.#words[at + TCP] & SEQUENCE_KNOWN) === 0 ? -1 : this.#words[at + SENT_UP_TO] >>> 0;
   }
 
   #setKey(device: Int32Array, peer: Int32Array, ports: number, protocol: number): void {
     const key = this.#index.key;
     for (let word = 0; word < 4; word++) {
       key[word] = device[word];
-      key[4 + word] = peer[word];
+      key[PEER + word] = peer[word];
     }
-    key[KEY_PORTS] = ports;
-    key[KEY_PROTOCOL] = protocol;
+    key[PORTS] = ports;
+    key[PROTOCOL] = protocol;
   }
 
   #row(frame: Frame, outward: boolean, now: number): number {
@@ -156,15 +171,13 @@ export class FlowTable {
       this.#index.key.set(key);
       row = this.#index.insert();
     }
-    this.#firstSeen[row] = now;
-    this.#tcp[row] = 0;
-    this.#counters.fill(0, 4 * row, 4 * row + 4);
+    this.#floats[row * FLOATS + FIRST_SEEN] = now;
     return row;
   }
 
   /** Row of the pair a flow belongs to. */
   pairOf(row: number): number {
-    return this.#pair[row];
+    return this.#words[row * WORDS + PAIR];
   }
 
   /** Forgets idle flows among the next `budget` rows. Returns how many. */
@@ -174,9 +187,9 @@ export class FlowTable {
       const row = this.#cursor;
       this.#cursor = row + 1 < this.#index.rows ? row + 1 : 0;
       if (!this.#index.isUsed(row)) continue;
-      const closed = (this.#tcp[row] & (TCP_FIN | TCP_RST)) !== 0;
+      const closed = (this.#words[row * WORDS + TCP] & (TCP_FIN | TCP_RST)) !== 0;
       const idle = closed ? this.#options.closedIdleMs : this.#options.idleMs;
-      if (now - this.#lastSeen[row] >= idle) this.#index.remove(row);
+      if (now - this.#age(row) >= idle) this.#index.remove(row);
     }
     return before - this.#index.size;
   }
@@ -187,13 +200,13 @@ export class FlowTable {
     /* Insertion into a short list: most rows are older than the list's last and cost one comparison. */
     for (let row = 0; row < this.#index.rows && limit > 0; row++) {
       if (!this.#index.isUsed(row)) continue;
-      const seen = this.#lastSeen[row];
-      if (rows.length === limit && seen <= this.#lastSeen[rows[limit - 1]]) continue;
+      const seen = this.#age(row);
+      if (rows.length === limit && seen <= this.#age(rows[limit - 1])) continue;
       let low = 0;
       let high = rows.length;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        if (this.#lastSeen[rows[middle]] >= seen) low = middle + 1;
+        if (this.#age(rows[middle]) >= seen) low = middle + 1;
         else high = middle;
       }
       rows.splice(low, 0, row);
@@ -204,25 +217,24 @@ export class FlowTable {
 
   /** A used row as a plain object. */
   view(row: number): FlowView {
-    const key = this.#index.keys.subarray(KEY_WORDS * row, KEY_WORDS * (row + 1));
-    const protocol = key[KEY_PROTOCOL] & 0xff;
-    const [packetsOut, packetsIn, bytesOut, bytesIn] = this.#counters.subarray(4 * row, 4 * row + 4);
-    const flags = this.#tcp[row];
-    const seen = (flag: number) => (flags & flag) !== 0;
+    const words = this.#words.subarray(row * WORDS, (row + 1) * WORDS);
+    const floats = this.#floats.subarray(row * FLOATS, (row + 1) * FLOATS);
+    const protocol = words[PROTOCOL] & 0xff;
+    const seen = (flag: number) => (words[TCP] & flag) !== 0;
     return {
-      device: wordsText(key.subarray(0, 4)),
-      peer: wordsText(key.subarray(4, 8)),
-      ipVersion: key[KEY_PROTOCOL] >>> 8 === 4 ? 4 : 6,
+      device: wordsText(words.subarray(0, PEER)),
+      peer: wordsText(words.subarray(PEER, PORTS)),
+      ipVersion: words[PROTOCOL] >>> 8 === 4 ? 4 : 6,
       protocol,
-      devicePort: key[KEY_PORTS] >>> 16,
-      peerPort: key[KEY_PORTS] & 0xffff,
-      pair: this.#pair[row],
-      packetsOut,
-      packetsIn,
-      bytesOut,
-      bytesIn,
-      firstSeen: this.#firstSeen[row],
-      lastSeen: this.#lastSeen[row],
+      devicePort: words[PORTS] >>> 16,
+      peerPort: words[PORTS] & 0xffff,
+      pair: words[PAIR],
+      packetsOut: floats[PACKETS],
+      packetsIn: floats[PACKETS + 1],
+      bytesOut: floats[BYTES],
+      bytesIn: floats[BYTES + 1],
+      firstSeen: floats[FIRST_SEEN],
+      lastSeen: floats[LAST_SEEN],
       ...(protocol === PROTO_TCP ? { tcp: { syn: seen(TCP_SYN), fin: seen(TCP_FIN), rst: seen(TCP_RST) } } : {}),
     };
   }

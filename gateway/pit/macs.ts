@@ -20,7 +20,7 @@ export class MacTable {
   #cursor = 0;
 
   constructor(capacity: number, random: FillRandom) {
-    this.#index = new HashIndex(capacity, 2, random);
+    this.#index = new HashIndex(capacity, 2, 2, random);
     this.#port = new Int8Array(capacity);
     this.#seen = new Float64Array(capacity);
     this.#told = new Float64Array(capacity);

@@ -125,7 +125,7 @@ export class PairTable<T> {
 
   constructor(options: PairTableOptions<T>) {
     this.#options = options;
-    this.#index = new HashIndex(options.capacity, KEY_WORDS, options.random);
+    this.#index = new HashIndex(options.capacity, KEY_WORDS, KEY_WORDS, options.random);
   }
 
   get size(): number {
