@@ -17,15 +17,10 @@ export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_QINQ = 0x88a8;
 export const ETHERTYPE_EAPOL = 0x888e;
-export const ETHERTYPE_LLDP = 0x88cc;
-/** Values below are the length of an IEEE 802.3 frame (spanning tree among them). */
-export const ETHERTYPE_MINIMUM = 0x0600;
 
 export const VLAN_TAG = 4;
 /** Tags inside the frame that are looked through; a frame with more counts as non-IP. */
 export const INLINE_TAGS_MAX = 2;
-/** VLAN number within a TCI. */
-export const VLAN_ID_MASK = 0x0fff;
 
 /** True for a group address (IEEE 802 I/G bit): multicast and broadcast. */
 export function macIsGroup(bytes: Uint8Array, at: number): boolean {

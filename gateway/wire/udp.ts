@@ -14,11 +14,6 @@ export const UDP_LENGTH = 4; /* header and payload; zero is for jumbograms only 
 export const UDP_CHECKSUM = 6; /* zero: none (IPv4) */
 export const UDP_HEADER = 8;
 
-/** A computed checksum as it goes on the wire: zero would say that there is none. */
-export function udpChecksumOnWire(checksum: number): number {
-  return checksum === 0 ? 0xffff : checksum;
-}
-
 const BAD_UDP = dropCode('udp-bad-length');
 
 /** Reads the header at `l4` into `frame`. Returns 0 or a drop code. */
