@@ -10,7 +10,7 @@
  */
 import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
-import { FORM_UDP, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
+import { FORM_FRAGMENT, FORM_UDP, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
 import { ICMP_CHECKSUM, ICMP_HEADER } from '#wire/icmp.ts';
 import { IPV4_ID, IPV4_MTU_MIN, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
 import { FRAGMENT_HEADER, IPV6_HEADER, IPV6_MTU_MIN, ipv6SetPayloadLength } from '#wire/ipv6.ts';
@@ -38,6 +38,7 @@ const SUPERPACKET = dropCode('sealed-superpacket');
 const EXHAUSTED = dropCode('sealed-exhausted');
 const TOO_LONG = dropCode('sealed-too-long');
 const BAD_GSO = dropCode('gso-bad');
+const BAD_FRAGMENT = dropCode('fragment-bad');
 
 /** First encrypted byte. */
 function clearEnd(frame: Frame): number {
@@ -115,6 +116,8 @@ export function sealDatagram(
   reassembled = false,
 ): number {
   const { slab, view } = work;
+  /* A fragment within a reassembled packet: no host sends that. */
+  if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
   const clear = clearEnd(frame);
   const total = contentEnd(frame) - clear;
   const step = frame.gsoType === GSO_NONE ? Math.max(total, 1) : frame.gsoSize;
@@ -206,6 +209,7 @@ export function sealedDatagramGeneration(view: DataView, frame: Frame): number {
  */
 export function openDatagram(work: Work, frame: Frame, state: SealedState, port: number): number {
   const { slab, view } = work;
+  if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
   if (frame.gsoType !== GSO_NONE) return SUPERPACKET;
   const clear = clearEnd(frame);
   const trailer = contentEnd(frame) - TRAILER;

@@ -18,7 +18,7 @@ export const W_FLOW = 15; /* flow row for counters, -1 for none; set by the data
 export const KIND_PLAIN = 0;
 /** A sealed frame: its OP_SUM job, when it has one, must give 0xffff, else the device's checksum was wrong. */
 export const KIND_SEALED = 1;
-/** An opened frame: its OP_OPEN job must succeed and its number must be new. */
+/** An opened frame: its OP_SUM job, when it has one, must give 0xffff, its OP_OPEN job succeed, its number be new. */
 export const KIND_OPENED = 2;
 /** Settled: not sent. */
 export const KIND_DROPPED = 3;

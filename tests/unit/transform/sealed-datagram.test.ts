@@ -221,6 +221,14 @@ describe.each(PROVIDERS)('sealed datagrams, provider %s', (_name, create) => {
     expect(fragmentsOf(rig.frame, 1500)).toBe(3);
   });
 
+  it('refuses a fragment: it has to be reassembled first', () => {
+    const packet = udpPacket({ version: 4, df: false }, 5000, 502, pattern(40));
+    word16(0x2000).copy(packet, 20);
+    rig.arrive(packet);
+    expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), 1500, 0)).toBe(dropCode('fragment-bad'));
+    expect(openDatagram(rig.work, rig.frame, rig.state('responder'), 0)).toBe(dropCode('fragment-bad'));
+  });
+
   it('refuses what has no room for a trailer in any packet', () => {
     rig.arrive(udpPacket({ version: 4, df: false }, 5000, 502, pattern(65_500)));
     expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), 1500, 0)).toBe(dropCode('sealed-too-long'));

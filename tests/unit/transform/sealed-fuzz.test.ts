@@ -75,7 +75,7 @@ describe.each(PROVIDERS)('fuzzed frames, provider %s', (name, create) => {
           for (const sealing of [true, false]) {
             if (rig.arrive(frame, how) !== 0) return;
             const { form } = rig.frame;
-            if (form === FORM_NON_IP || form === FORM_FRAGMENT) return;
+            if (form === FORM_NON_IP) return;
             const top = rig.work.top;
             let code = 0;
             if (sealing) {
