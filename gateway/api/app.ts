@@ -8,21 +8,22 @@
  *   GET  /api/v1/drops             DropsView
  *   GET  /api/v1/config            the configuration file's text
  *   GET  /api/v1/events            server-sent events, GatewayEvent each
+ *   POST /api/v1/enrol             {token, force?} → EnrolledView; 422 when the GMS or the token refuses
  *   POST /api/v1/stop              {reason?} → 202
  *
  * Every other answer is an ErrorView.
  */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { Text } from '#config/text.ts';
+import { type Text, textOf } from '#config/text.ts';
 import { DROPS } from '#wire/drops.ts';
 import { EventStreams } from './events.ts';
 import { explainSteps } from './explain.ts';
-import { address, BadParameter, onlyKnown, pairFilter, stopReason } from './parameters.ts';
+import { address, BadParameter, enrolment, onlyKnown, pairFilter, stopReason } from './parameters.ts';
 import type { GatewayView } from './view.ts';
-import type { DropsView, ErrorView, ExplainView } from './views.ts';
+import type { DropsView, EnrolledView, ErrorView, ExplainView } from './views.ts';
 
-/** Bytes of a request body: a reason. */
+/** Bytes of a request body: a reason, or a token with all its addresses. */
 const MAX_BODY = 4_096;
 
 export interface GatewayApp {
@@ -77,6 +78,22 @@ export function createApp(view: GatewayView, failed: (error: Error) => void): Ga
       const text = await c.req.text();
       view.stop(stopReason(text === '' ? {} : parsedJson(text)));
       return c.json({}, 202);
+    },
+  );
+
+  app.post(
+    '/api/v1/enrol',
+    bodyLimit({ maxSize: MAX_BODY, onError: (c) => c.json(failure(BODY_TOO_LARGE), 413) }),
+    async (c) => {
+      const { token, force } = enrolment(parsedJson(await c.req.text()));
+      try {
+        const { ge, name } = await view.enrol(token, force);
+        return c.json({ ge, name } satisfies EnrolledView);
+      } catch (error) {
+        const text = textOf(error);
+        if (text === undefined) throw error;
+        return c.json(failure(text), 422);
+      }
     },
   );
 

@@ -105,3 +105,18 @@ export function stopReason(body: unknown): string {
   }
   return reason.trim();
 }
+
+/** The body of POST enrol. The token is judged by whoever reads it, and never repeated in an answer. */
+export function enrolment(body: unknown): { readonly token: string; readonly force: boolean } {
+  const { token, force } = (typeof body === 'object' && body !== null ? body : {}) as {
+    token?: unknown;
+    force?: unknown;
+  };
+  if (typeof token !== 'string' || token === '') {
+    throw new BadParameter('token', { en: 'is missing', ja: 'が指定されていません' });
+  }
+  if (force !== undefined && typeof force !== 'boolean') {
+    throw new BadParameter('force', { en: 'must be true or false', ja: 'にはtrueまたはfalseを指定してください' });
+  }
+  return { token, force: force === true };
+}

@@ -1,5 +1,6 @@
 /** What the API needs from the gateway: `main` supplies it, a test fakes it. Nothing here waits for a packet. */
 import type {
+  EnrolledView,
   ExplainFacts,
   FlowsView,
   FlowView,
@@ -34,6 +35,11 @@ export interface GatewayView {
   configText(): string;
   /** Begins to stop and returns at once; `why` is for the log. The API itself is closed by its owner. */
   stop(why: string): void;
+  /**
+   * Enrols the running gateway at the GMS of the token. An error that is for the person to put right bears its words
+   * (`text`, #config/text.ts).
+   */
+  enrol(token: string, force: boolean): Promise<EnrolledView>;
   /** Calls `listener` for every event from now on, in order, until the returned function is called. It never throws. */
   subscribe(listener: (event: GatewayEvent) => void): () => void;
 }

@@ -175,6 +175,12 @@ export interface ExplainView extends ExplainFacts {
   readonly steps: readonly ExplainStep[];
 }
 
+/** Who this gateway is to the GMS, as soon as it is enrolled. */
+export interface EnrolledView {
+  readonly ge: string;
+  readonly name: string;
+}
+
 /** One counter. The sentence comes with it, so that a client needs no table of its own. */
 export interface DropView {
   readonly name: DropName;

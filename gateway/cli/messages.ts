@@ -278,15 +278,15 @@ export const messages = {
     ja: '状態ディレクトリ{state}を使用できません({why})',
   },
   'run-failed': { en: 'the gateway could not start: {why}', ja: 'ゲートウェイを起動できません: {why}' },
-  'enrol-done': {
-    en: 'Enrolled at {address} as GE {ge}. Fingerprint: {fingerprint}',
-    ja: '{address}にGE {ge}として登録しました。フィンガープリント: {fingerprint}',
+  'enrol-done': { en: 'Enrolled as {name} (GE {ge}).', ja: '{name}として登録しました(GE {ge})。' },
+  'enrol-next': {
+    en: 'The gateway fetches its keys when it starts: use "run".',
+    ja: 'ゲートウェイは起動時に鍵を取得します。「run」で起動してください。',
   },
-  'enrol-waiting': {
-    en: 'A person at the GMS must approve it: compare the fingerprint there. Then "run" fetches the keys.',
-    ja: 'GMSでの承認が必要です。フィンガープリントが一致することを確認してください。承認後、「run」で鍵を取得します。',
+  'enrol-fetching': {
+    en: 'The running gateway fetches its keys now; "status" shows them.',
+    ja: '動作中のゲートウェイが鍵を取得します。「status」で確認できます。',
   },
-  'enrol-active': { en: 'It is approved: "run" fetches the keys.', ja: '承認済みです。「run」で鍵を取得します。' },
   'enrol-failed': { en: 'not enrolled: {why}', ja: '登録できませんでした: {why}' },
   'release-stopping': { en: 'stopping the running gateway', ja: '動作中のゲートウェイを停止しています' },
   'release-still-running': {

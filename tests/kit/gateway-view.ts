@@ -168,6 +168,16 @@ export function fakeGateway(): FakeGateway {
       stops.push(why);
       gateway.onStop();
     },
+    enrol: async (token, force) => {
+      asked.push({ token, force });
+      if (token === 'expired') {
+        throw Object.assign(new Error('expired'), {
+          text: { en: 'the token has expired', ja: 'トークンの有効期限が切れています' },
+        });
+      }
+      if (gateway.broken) throw new Error('the store is gone');
+      return { ge: '00112233445566aa', name: 'press-7' };
+    },
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -75,6 +75,24 @@ describe('answers', () => {
   });
 });
 
+describe('enrolment', () => {
+  test('gives the token on and answers who this gateway is', async () => {
+    const response = await post('enrol', '{"token":"good","force":true}');
+    expect([response.status, await response.json()]).toEqual([200, { ge: '00112233445566aa', name: 'press-7' }]);
+    expect(gateway.asked).toEqual([{ token: 'good', force: true }]);
+  });
+
+  test('a refusal comes in its own words; a fault of our own does not', async () => {
+    const refused = await post('enrol', '{"token":"expired"}');
+    expect([refused.status, await refused.json()]).toEqual([
+      422,
+      { error: { message: { en: 'the token has expired', ja: 'トークンの有効期限が切れています' } } },
+    ]);
+    gateway.broken = true;
+    expect((await post('enrol', '{"token":"good"}')).status).toBe(500);
+  });
+});
+
 describe('bad input is answered with the field and both languages', () => {
   test.each([
     ['explain', 'address'],
@@ -107,6 +125,14 @@ describe('bad input is answered with the field and both languages', () => {
     expect((await post('stop', body)).status).toBe(status);
     expect(gateway.stops).toEqual([]);
   });
+
+  test.each(['', '{}', '{"token":7}', '{"token":"t","force":"yes"}', '[]', 'null'])(
+    'enrolment with %s asks nobody',
+    async (body) => {
+      expect((await post('enrol', body)).status).toBe(400);
+      expect(gateway.asked).toEqual([]);
+    },
+  );
 
   test('an unknown path and a wrong method are not found', async () => {
     expect((await get('keys')).status).toBe(404);
