@@ -1,0 +1,52 @@
+/**
+ * What is never negotiated (§ 3.8): decided from the frame alone, before any table is asked.
+ */
+import { ADDRESS_UNICAST, addressClass } from '#wire/address.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_EAPOL, macIsGroup } from '#wire/ethernet.ts';
+import { FORM_NON_IP, FORM_OTHER, FORM_UDP, type Frame, PROTO_ICMPV6 } from '#wire/frame.ts';
+import { IPV6_HOP_LIMIT } from '#wire/ipv6.ts';
+
+/** A pair's traffic: the PIT decides. */
+export const CLASS_PAIR = 0;
+/** ARP, neighbour and router discovery, DHCP, EAPOL: always passes. */
+export const CLASS_ALWAYS = 1;
+/** Spanning tree, LLDP and everything else that is not IP: by configuration. */
+export const CLASS_NON_IP = 2;
+/** Multicast, broadcast, link-local: passes in open mode; in closed mode only what an exception names. */
+export const CLASS_LOCAL = 3;
+
+const ND_FIRST = 133; /* router solicitation (RFC 4861) */
+const ND_LAST = 137; /* redirect */
+const ND_HOP_LIMIT = 255; /* RFC 4861 §6.1: anything else was forwarded and is not neighbour discovery */
+
+export function classify(slab: Uint8Array, frame: Frame): number {
+  if (frame.form === FORM_NON_IP) {
+    return frame.etherType === ETHERTYPE_ARP || frame.etherType === ETHERTYPE_EAPOL ? CLASS_ALWAYS : CLASS_NON_IP;
+  }
+  if (frame.form === FORM_UDP && isDhcp(frame)) return CLASS_ALWAYS;
+  if (
+    frame.form === FORM_OTHER &&
+    frame.protocol === PROTO_ICMPV6 &&
+    frame.icmpType >= ND_FIRST &&
+    frame.icmpType <= ND_LAST &&
+    frame.icmpCode === 0 &&
+    slab[frame.l3 + IPV6_HOP_LIMIT] === ND_HOP_LIMIT
+  ) {
+    return CLASS_ALWAYS;
+  }
+  if (
+    macIsGroup(slab, frame.offset) ||
+    addressClass(frame.source) !== ADDRESS_UNICAST ||
+    addressClass(frame.destination) !== ADDRESS_UNICAST
+  ) {
+    return CLASS_LOCAL;
+  }
+  return CLASS_PAIR;
+}
+
+function isDhcp(frame: Frame): boolean {
+  const from = frame.sourcePort;
+  const to = frame.destinationPort;
+  if (frame.ipVersion === 4) return (to === 67 && (from === 68 || from === 67)) || (to === 68 && from === 67);
+  return (to === 547 && (from === 546 || from === 547)) || (to === 546 && from === 547);
+}

@@ -1,0 +1,490 @@
+/**
+ * The datapath of one worker, in the order of a packet's way:
+ *
+ *   port.receive ─► parse ─► management? ─► classify ─► exception? ─► PIT lookup ─┬─► hold, negotiate
+ *                                                                                 ├─► transform ─► cipher ─┐
+ *                                                                                 └─► pass or drop         │
+ *   port.transmit ◄─────────────────────────── settle ◄───────────────────────────────────────────────────┘
+ *
+ * Everything is sequential within the worker and owned by it. Frames of one batch are decided first (jobs and records
+ * are appended to `work`), then all jobs run, then all records are sent in order. Keys change only when `work` is empty.
+ */
+import { createDprp } from '#dprp/negotiations.ts';
+import type { Pair as DprpPair, GeId, Identity, Millis, TransformName } from '#dprp/spec.ts';
+import { FlowTable } from '#pit/flows.ts';
+import { MacTable } from '#pit/macs.ts';
+import { type Pair, PairTable } from '#pit/pairs.ts';
+import { RememberedPeers } from '#pit/remembered.ts';
+import type { Port } from '#port/port.ts';
+import type { CipherProvider } from '#transform/cipher.ts';
+import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
+import { bytesToWords, versionOfWords } from '#wire/address.ts';
+import { isDprp } from '#wire/dprp.ts';
+import { ETHER_SOURCE, macIsGroup, macNumber } from '#wire/ethernet.ts';
+import { FORM_ECHO, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
+import { ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST } from '#wire/icmp.ts';
+import { parseFrame } from '#wire/parse.ts';
+import {
+  F_GSO_TYPE,
+  F_LENGTH,
+  F_OFFSET,
+  F_PORT,
+  F_STRIDE,
+  GSO_NONE,
+  PORT_INNER,
+  PORT_MGMT,
+  PORT_OUTER,
+  PORTS,
+  SLOT_HEADROOM,
+  SLOT_SIZE,
+} from '#wire/record.ts';
+import { type Association, Associations } from './associations.ts';
+import { CLASS_ALWAYS, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
+import { Counters } from './counters.ts';
+import { type HeldFrame, HoldQueue } from './hold.ts';
+import { BATCH, FLOW_LIMITS, MAX_MACS, PAIR_LIMITS, SWEEP_ENTRIES, SWEEP_MS, WORK_BYTES, WORK_RECORDS } from './limits.ts';
+import type { FromWorker, PolicySettings } from './messages.ts';
+import { type Lane, Negotiator } from './negotiate.ts';
+import { Policy } from './policy.ts';
+import { Protect } from './protect.ts';
+import { refusalOf } from './refusals.ts';
+import { Replies, REPLY_ROOM } from './replies.ts';
+import { transmitAll } from './transmit.ts';
+
+export interface DatapathStart {
+  readonly provider: CipherProvider;
+  /** By PORT_*. */
+  readonly ports: readonly (Port | undefined)[];
+  readonly managementMac: number | undefined;
+  readonly policy: PolicySettings;
+  /** So many random bytes. */
+  readonly random: (length: number) => Uint8Array<ArrayBuffer>;
+  readonly tell: (message: FromWorker) => void;
+  readonly now: Millis;
+}
+
+/** Slot behind the receive slots: frames that were held or reassembled are decided from here. */
+const REINJECT_SLOT = BATCH;
+const SLOTS = BATCH + 1;
+
+export class Datapath implements Lane {
+  ports: readonly (Port | undefined)[];
+  readonly slab = new Uint8Array(SLOTS * SLOT_SIZE + WORK_BYTES);
+  readonly batch = new Int32Array(SLOTS * F_STRIDE);
+  readonly work = new Work(this.slab, SLOTS * SLOT_SIZE, this.slab.length, WORK_RECORDS);
+  readonly frame = new Frame();
+  readonly counters = new Counters();
+  readonly hold = new HoldQueue();
+  readonly policy: Policy;
+  readonly pairs: PairTable<Association>;
+  readonly flows: FlowTable;
+  readonly macs: MacTable;
+  readonly remembered: RememberedPeers<GeId, TransformName>;
+  readonly associations: Associations;
+  readonly negotiator: Negotiator;
+  readonly #protect: Protect;
+  readonly #replies: Replies;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #managementMac: number | undefined;
+  /** Index in `batch` and port of the frame at hand: what a hold or a reply needs of it. */
+  #index = 0;
+  #port = PORT_OUTER;
+  #now: Millis;
+  #nextSweep: number;
+
+  constructor(start: DatapathStart) {
+    this.ports = start.ports;
+    this.#tell = start.tell;
+    this.#managementMac = start.managementMac;
+    this.#now = start.now;
+    this.#nextSweep = start.now + SWEEP_MS;
+    const fill = (into: Uint8Array<ArrayBuffer>): void => into.set(start.random(into.length));
+    this.policy = new Policy(start.policy);
+    this.associations = new Associations(start.provider);
+    this.pairs = new PairTable<Association>({
+      ...PAIR_LIMITS,
+      random: fill,
+      onForget: (pair) => this.#forget(pair),
+    });
+    this.flows = new FlowTable({ ...FLOW_LIMITS, random: fill });
+    this.macs = new MacTable(MAX_MACS, fill);
+    this.remembered = new RememberedPeers();
+    const dprp = createDprp({
+      policy: Negotiator.policyFor(() => this, this.policy, this.associations, this.remembered, () => this.#now),
+      crypto: start.provider,
+      random: start.random,
+    });
+    this.negotiator = new Negotiator(dprp, this, this.associations, this.remembered, this.counters, start.random);
+    this.#replies = new Replies(this.work, this.counters);
+    this.#protect = new Protect({
+      work: this.work,
+      provider: start.provider,
+      associations: this.associations,
+      counters: this.counters,
+      replies: this.#replies,
+      mtu: (role) => this.ports[role]?.mtu ?? 0,
+      flush: () => this.flush(this.#now),
+      seed: new DataView(start.random(4).buffer).getUint32(0),
+    });
+  }
+
+  /* ---- the batch ------------------------------------------------------------------------------------------ */
+
+  /** Takes what waits on every port, decides, ciphers, sends; then does what time asks for. */
+  turn(now: Millis): void {
+    this.#now = now;
+    for (let role = 0; role < PORTS; role++) {
+      const port = this.ports[role];
+      if (port === undefined) continue;
+      const count = port.receive(this.slab, this.batch, 0, BATCH);
+      for (let i = 0; i < count; i++) this.#receive(i, role, now);
+      if (count > 0) this.flush(now);
+    }
+    this.#timers(now);
+  }
+
+  nextTimeout(): number {
+    return Math.min(this.negotiator.nextTimeout(), this.#nextSweep);
+  }
+
+  /** Runs the jobs, settles and sends what the batch holds so far. */
+  flush(now: Millis): void {
+    if (this.work.recordCount === 0 && this.work.jobCount === 0) return;
+    this.#protect.settle(now);
+    transmitAll(this.work, this.ports, this.counters);
+    this.work.reset();
+  }
+
+  #timers(now: Millis): void {
+    this.negotiator.tick(now);
+    if (now >= this.#nextSweep) {
+      this.#nextSweep = now + SWEEP_MS;
+      this.flows.sweep(now, SWEEP_ENTRIES);
+      this.pairs.sweep(now, SWEEP_ENTRIES);
+      this.macs.sweep(now, SWEEP_ENTRIES);
+      this.#protect.expire(now);
+      for (let role = 0; role < PORTS; role++) {
+        const lost = this.ports[role]?.takeOverruns() ?? 0;
+        if (lost > 0) this.counters.drop('port-receive-overrun', lost);
+      }
+    }
+    this.flush(now);
+  }
+
+  /* ---- one frame: sequential, in this order ---------------------------------------------------------------- */
+
+  #receive(index: number, role: number, now: Millis): void {
+    const at = index * F_STRIDE;
+    this.counters.received(role, this.batch[at + F_LENGTH], this.batch[at + F_GSO_TYPE] !== GSO_NONE);
+    this.#decide(index, role, now);
+  }
+
+  #decide(index: number, role: number, now: Millis): void {
+    const { frame } = this;
+    this.#index = index;
+    this.#port = role;
+    const code = parseFrame(this.slab, this.work.view, this.batch, index, frame);
+    if (code < 0) {
+      this.counters.dropCode(code);
+      return;
+    }
+    if (frame.ipVersion === 6 && (versionOfWords(frame.source) === 4 || versionOfWords(frame.destination) === 4)) {
+      this.counters.drop('ip-mapped-address');
+      return;
+    }
+    if (role === PORT_MGMT) {
+      this.#fromManagement(now);
+      return;
+    }
+    if (this.#managementMac !== undefined && this.#toManagement(role, now)) return;
+    if (role === PORT_INNER) this.#outward(now);
+    else this.#inward(now);
+  }
+
+  /** The box's own frames leave on the side where their destination was learned, unknown and group ones on both. */
+  #fromManagement(now: Millis): void {
+    const { slab, frame } = this;
+    const side = macIsGroup(slab, frame.offset) ? -1 : this.macs.lookup(slab, frame.offset, now);
+    if (side !== PORT_INNER) this.#forward(PORT_OUTER);
+    if (side !== PORT_OUTER) this.#forward(PORT_INNER);
+  }
+
+  /** True when the frame is for the box alone. Group frames go to the box too and on their way. */
+  #toManagement(role: number, now: Millis): boolean {
+    const { slab, frame } = this;
+    if (this.macs.learn(slab, frame.offset + ETHER_SOURCE, role, now)) {
+      this.#tell({ type: 'mac', mac: macNumber(slab, frame.offset + ETHER_SOURCE), port: role });
+    }
+    if (macIsGroup(slab, frame.offset)) {
+      this.#forward(PORT_MGMT);
+      return false;
+    }
+    if (macNumber(slab, frame.offset) !== this.#managementMac) return false;
+    this.#forward(PORT_MGMT);
+    return true;
+  }
+
+  #outward(now: Millis): void {
+    const { frame } = this;
+    if (frame.form === FORM_ECHO && isDprp(this.slab, frame.payload, frame.payloadLength)) {
+      this.counters.drop('dprp-from-inside');
+      return;
+    }
+    if (this.#decidedWithoutPair(true, PORT_OUTER)) return;
+    const pair = this.#pairAt(true, now);
+    this.flows.count(frame, pair.row, true, now);
+    switch (this.#verdict(pair, now)) {
+      case 'encrypt':
+        this.#protect.outward(frame, pair, now);
+        this.negotiator.refresh(pair, now);
+        break;
+      case 'plain':
+        this.#forward(PORT_OUTER);
+        this.negotiator.refresh(pair, now);
+        break;
+      case 'discard':
+        this.counters.drop(refusalOf(pair.reason));
+        break;
+      case 'unknown':
+        this.#keep(pair, false);
+        this.negotiator.begin(pair, 'packet', now);
+        break;
+      default:
+        this.#keep(pair, false);
+    }
+  }
+
+  #inward(now: Millis): void {
+    const { frame } = this;
+    if (frame.form === FORM_ECHO && isDprp(this.slab, frame.payload, frame.payloadLength)) {
+      this.#negotiation(now);
+      return;
+    }
+    if (frame.form === FORM_ICMP_ERROR && this.#errorFromOutside(now)) return;
+    if (this.#decidedWithoutPair(false, PORT_INNER)) return;
+    const pair = this.#pairAt(false, now);
+    this.flows.count(frame, pair.row, false, now);
+    switch (this.#verdict(pair, now)) {
+      case 'encrypt':
+        if (!this.#protect.inward(frame, pair, now)) this.#strayProtected(pair, now);
+        else this.negotiator.refresh(pair, now);
+        break;
+      case 'plain':
+        if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
+        else this.#forward(PORT_INNER);
+        this.negotiator.refresh(pair, now);
+        break;
+      case 'discard':
+        if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
+        else this.counters.drop(refusalOf(pair.reason));
+        break;
+      case 'unknown':
+        this.#keep(pair, true);
+        if (this.#protect.looksSealed(frame)) this.#notice(pair, now);
+        this.negotiator.begin(pair, 'inbound', now);
+        break;
+      default:
+        this.#keep(pair, true);
+    }
+  }
+
+  /** ARP and the like, non-IP, exceptions, multicast, and everything while there are no keys. */
+  #decidedWithoutPair(outward: boolean, to: number): boolean {
+    const { frame, policy } = this;
+    const kind = classify(this.slab, frame);
+    if (kind === CLASS_ALWAYS) {
+      this.#forward(to);
+      return true;
+    }
+    if (kind === CLASS_NON_IP) {
+      if (policy.passesNonIp()) this.#forward(to);
+      else this.counters.drop('refused-non-ip');
+      return true;
+    }
+    const rule = policy.exception(frame, outward);
+    if (rule >= 0) {
+      policy.hits[rule] += 1;
+      this.#forward(to);
+      return true;
+    }
+    if (kind === CLASS_LOCAL) {
+      if (policy.passesLocal()) this.#forward(to);
+      else this.counters.drop('refused-multicast');
+      return true;
+    }
+    if (policy.mode !== undefined) return false;
+    if (policy.openWithoutKeys) this.#forward(to);
+    else this.counters.drop('no-keys');
+    return true;
+  }
+
+  /** Sends the frame at hand as it is. */
+  #forward(to: number): void {
+    const { work } = this;
+    if (this.ports[to] === undefined) {
+      this.counters.drop('port-down');
+      return;
+    }
+    if (!work.fits(1, 0)) this.flush(this.#now);
+    const at = work.recordCount * F_STRIDE;
+    work.records.set(this.batch.subarray(this.#index * F_STRIDE, (this.#index + 1) * F_STRIDE), at);
+    work.records[at + F_PORT] = to;
+    work.records[at + W_KIND] = KIND_PLAIN;
+    work.recordCount += 1;
+  }
+
+  /* ---- the PIT ---------------------------------------------------------------------------------------------- */
+
+  #pairAt(outward: boolean, now: Millis): Pair<Association> {
+    const { frame } = this;
+    const device = outward ? frame.source : frame.destination;
+    const peer = outward ? frame.destination : frame.source;
+    const pair = this.pairs.findOrAdd(device, peer, frame.ipVersion, now);
+    if (outward) {
+      pair.lastOut = now;
+      pair.setOutwardLink(this.slab, frame);
+    } else {
+      pair.lastIn = now;
+      pair.setInwardLink(this.slab, frame);
+    }
+    return pair;
+  }
+
+  /** The verdict that counts now: one past its time is unknown again. */
+  #verdict(pair: Pair<Association>, now: Millis): Pair<Association>['verdict'] {
+    if (pair.verdict === 'encrypt') {
+      if (this.associations.sender(pair) === undefined) pair.verdict = 'unknown';
+    } else if ((pair.verdict === 'plain' || pair.verdict === 'discard') && now >= pair.until) {
+      pair.verdict = 'unknown';
+    }
+    return pair.verdict;
+  }
+
+  #keep(pair: Pair<Association>, inbound: boolean): void {
+    if (!this.hold.keep(pair.row, this.#port, inbound, this.slab, this.batch, this.#index)) {
+      this.counters.drop(inbound ? 'hold-full-inbound' : 'hold-full');
+    }
+  }
+
+  #forget(pair: Pair<Association>): void {
+    this.flush(this.#now);
+    this.associations.endAll(pair);
+    const held = this.hold.take(pair.row).length;
+    if (held > 0) this.counters.drop('hold-abandoned', held);
+  }
+
+  /* ---- negotiation: control path ---------------------------------------------------------------------------- */
+
+  #negotiation(now: Millis): void {
+    const { frame, slab } = this;
+    const request = frame.icmpType === (frame.ipVersion === 4 ? ICMP4_ECHO_REQUEST : ICMP6_ECHO_REQUEST);
+    this.pairs.findOrAdd(frame.destination, frame.source, frame.ipVersion, now).setInwardLink(slab, frame);
+    this.negotiator.receive(this.#replies.received(frame, request ? 'request' : 'reply'), now);
+  }
+
+  /** ICMP errors: our notices, errors about a pair's protected packets, errors about exceptions. False: an ordinary packet. */
+  #errorFromOutside(now: Millis): boolean {
+    const notice = this.#replies.noticeBehindQuote(this.frame);
+    if (notice !== undefined) {
+      this.negotiator.receive(notice, now);
+      return true;
+    }
+    const outcome = this.#protect.quotedError(this.frame, this.pairs, this.flows, this.policy);
+    if (outcome === 'forward') this.#forward(PORT_INNER);
+    return outcome !== 'ordinary';
+  }
+
+  /** Protected traffic that no association opens: say so, and find out who is there (§ 3.4, healing). */
+  #strayProtected(pair: Pair<Association>, now: Millis): void {
+    this.counters.drop('sealed-unknown-association');
+    this.#notice(pair, now);
+    if (pair.verdict !== 'encrypt') {
+      pair.verdict = 'unknown';
+      this.negotiator.begin(pair, 'inbound', now);
+    }
+  }
+
+  #notice(pair: Pair<Association>, now: Millis): void {
+    const notice = this.negotiator.noAssociationNotice(this.frame.ipVersion as 4 | 6);
+    if (notice === undefined) return;
+    this.#fitReply(notice.length);
+    this.#replies.noticeOnce(this.frame, pair, notice, now);
+  }
+
+  /* ---- Lane: what the negotiator asks for ------------------------------------------------------------------- */
+
+  pairOf(of: DprpPair, now: Millis): Pair<Association> {
+    const device = bytesToWords(of.device);
+    return this.pairs.findOrAdd(device, bytesToWords(of.peer), versionOfWords(device), now);
+  }
+
+  findPair(of: DprpPair): Pair<Association> | undefined {
+    const device = bytesToWords(of.device);
+    return this.pairs.find(device, bytesToWords(of.peer), versionOfWords(device));
+  }
+
+  emitEcho(pair: Pair<Association>, icmp: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void {
+    this.#fitReply(payload.length);
+    this.#replies.echo(pair, icmp, id, sequence, payload);
+  }
+
+  emitNotice(notice: Uint8Array): void {
+    this.#fitReply(notice.length);
+    this.#replies.notice(this.frame, notice, this.#now);
+  }
+
+  quotedRecently(pair: Pair<Association>, now: Millis): boolean {
+    return this.#protect.quotedRecently(this.frame, pair, now);
+  }
+
+  #fitReply(bytes: number): void {
+    if (!this.work.fits(1, REPLY_ROOM + bytes)) this.flush(this.#now);
+  }
+
+  releaseHeld(pair: Pair<Association>, now: Millis): void {
+    for (const held of this.hold.take(pair.row)) this.#reinject(held, now);
+  }
+
+  tell(message: FromWorker): void {
+    this.#tell(message);
+  }
+
+  /** Decides about a held frame as if it came now. */
+  #reinject(held: HeldFrame, now: Millis): void {
+    /* The slot may still be named by a record that was not sent yet. */
+    this.flush(now);
+    const offset = REINJECT_SLOT * SLOT_SIZE + SLOT_HEADROOM;
+    this.slab.set(held.bytes, offset);
+    this.batch.set(held.record, REINJECT_SLOT * F_STRIDE);
+    this.batch[REINJECT_SLOT * F_STRIDE + F_OFFSET] = offset;
+    this.#decide(REINJECT_SLOT, held.port, now);
+  }
+
+  /* ---- for main ---------------------------------------------------------------------------------------------- */
+
+  setIdentity(identity: Identity | undefined, now: Millis): void {
+    this.#now = now;
+    this.policy.mode = identity?.mode;
+    this.negotiator.setIdentity(identity, this.pairs.values(), now);
+    this.flush(now);
+  }
+
+  /** Protected prefixes and exceptions changed: verdicts without an association are asked for anew. */
+  setPolicy(settings: PolicySettings, now: Millis): void {
+    this.#now = now;
+    this.policy.set(settings);
+    for (const pair of this.pairs.values()) if (pair.verdict === 'plain' || pair.verdict === 'discard') pair.verdict = 'unknown';
+  }
+
+  /** The former ports stay their owner's to close. */
+  replacePorts(ports: readonly (Port | undefined)[]): void {
+    this.flush(this.#now);
+    this.ports = ports;
+  }
+
+  /** Releases every key. The ports stay their owner's to close. */
+  close(): void {
+    for (const pair of this.pairs.values()) this.#forget(pair);
+    this.negotiator.close();
+  }
+}

@@ -1,0 +1,44 @@
+/** Limits of the datapath, each with unit and reason. */
+
+/** Frames taken from one port per turn: enough to fill a batch of system calls, short enough that the other port waits little. */
+export const BATCH = 32;
+/** Bytes of the slab's work area: a superpacket sealed is under 100 KB; beyond this the batch is sent. */
+export const WORK_BYTES = 1_048_576;
+/** Records of the work list: about sixteen superpackets of 45 segments. */
+export const WORK_RECORDS = 1024;
+
+/** Hold queue, one worker: bytes overall, and what one pair may take of it (a TCP window's first flight fits). */
+export const HOLD_BYTES = 8_388_608;
+export const HOLD_BYTES_PER_PAIR = 262_144;
+export const HOLD_FRAMES_PER_PAIR = 256;
+/** Share of HOLD_BYTES for frames that came from outside for a pair nobody behind us spoke about (§ 3.2). */
+export const HOLD_INBOUND_SHARE = 0.25;
+
+/** Pairs one worker knows at most (the idlest makes room), and how long one lasts without traffic; its association ends with it. */
+export const PAIR_LIMITS = { capacity: 65_536, idleMs: 3_600_000 };
+/** The same for flows; a TCP connection that was closed lasts shorter. */
+export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 10_000 };
+/** MAC addresses, learned only where the box has an address of its own. */
+export const MAX_MACS = 8_192;
+
+/** The old generation is received this long after the new one is confirmed, ms: the flight time of what was sent with it. */
+export const GRACE_MS = 3_000;
+/** An association is renewed at the latest after this, ms (§ 3.4). */
+export const RENEW_AFTER_MS = 3_600_000;
+/** Renewals of one rotation are spread over this, ms, so that not all pairs negotiate in the same instant. */
+export const RENEW_SPREAD_MS = 1_000;
+/** A renewal that came to nothing is tried again after this, ms. */
+export const RENEW_RETRY_MS = 2_000;
+/** An association that sends for this long, ms, and hears nothing is re-validated (§ 3.4). */
+export const ONE_WAY_MS = 2_000;
+/** Re-validations and notices per pair: at most one in this time, ms. */
+export const PER_PAIR_MS = 1_000;
+/** A plaintext verdict is asked about again this long before it ends, ms, so that traffic does not wait. */
+export const REVALIDATE_BEFORE_MS = 5_000;
+/** A notice counts if the quoted packet number was sent within this, ms (§ 3.4). */
+export const NOTICE_WINDOW_MS = 2_000;
+/** Sweeps of tables: every this many ms, this many entries each. */
+export const SWEEP_MS = 1_000;
+export const SWEEP_ENTRIES = 4_096;
+/** Errors to devices and notices to gateways, per worker and second: they must not become a flood. */
+export const ERRORS_PER_SECOND = 200;

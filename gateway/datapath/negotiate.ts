@@ -1,0 +1,321 @@
+/**
+ * Between the machine of negotiations, which knows no socket, and the datapath: actions become frames, keys, verdicts
+ * and news for main. Control path: runs once per negotiation step, never per packet.
+ */
+import type {
+  Action,
+  Agreement,
+  Dprp,
+  Pair as DprpPair,
+  DprpPolicy,
+  GeId,
+  Identity,
+  Millis,
+  Reason,
+  Received,
+  TransformName,
+} from '#dprp/spec.ts';
+import type { Pair } from '#pit/pairs.ts';
+import type { RememberedPeers } from '#pit/remembered.ts';
+import { addressText, bytesToWords } from '#wire/address.ts';
+import type { Association, Associations } from './associations.ts';
+import type { Counters } from './counters.ts';
+import { ONE_WAY_MS, PER_PAIR_MS, RENEW_AFTER_MS, RENEW_RETRY_MS, RENEW_SPREAD_MS, REVALIDATE_BEFORE_MS } from './limits.ts';
+import type { FromWorker } from './messages.ts';
+import type { Policy } from './policy.ts';
+import { pairView } from './views.ts';
+
+/** What the negotiator asks of the datapath that owns it. */
+export interface Lane {
+  /** The pair of these addresses, made when it is not known yet. */
+  pairOf(pair: DprpPair, now: Millis): Pair<Association>;
+  findPair(pair: DprpPair): Pair<Association> | undefined;
+  /** Sends an Echo in the pair's layer-2 way. */
+  emitEcho(pair: Pair<Association>, icmp: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void;
+  /** Answers the frame at hand with an ICMP error that quotes it, `notice` behind the quote. */
+  emitNotice(notice: Uint8Array): void;
+  /** Sends what waits, so that keys may change. */
+  flush(now: Millis): void;
+  /** Decides again about everything held for the pair. */
+  releaseHeld(pair: Pair<Association>, now: Millis): void;
+  /** True when the packet quoted by the notice at hand was sent within the last two seconds. */
+  quotedRecently(pair: Pair<Association>, now: Millis): boolean;
+  tell(message: FromWorker): void;
+}
+
+/** Reasons that the far gateway or our own policy proved: they end an association; the others only fail to renew it. */
+const PROVEN: ReadonlySet<Reason> = new Set(['no-common-group', 'own-mode-closed', 'peer-mode-closed']);
+
+interface PairTimes {
+  lastAsked: number;
+}
+
+export class Negotiator {
+  readonly #dprp: Dprp;
+  readonly #lane: Lane;
+  readonly #associations: Associations;
+  readonly #remembered: RememberedPeers<GeId, TransformName>;
+  readonly #counters: Counters;
+  readonly #expecting = new Map<Pair<Association>, number>();
+  readonly #times = new WeakMap<Pair<Association>, PairTimes>();
+  /** The last times from the first DDE to usable keys, ms. */
+  readonly took: number[] = [];
+  readonly #random: (length: number) => Uint8Array;
+
+  constructor(
+    dprp: Dprp,
+    lane: Lane,
+    associations: Associations,
+    remembered: RememberedPeers<GeId, TransformName>,
+    counters: Counters,
+    random: (length: number) => Uint8Array,
+  ) {
+    this.#dprp = dprp;
+    this.#lane = lane;
+    this.#associations = associations;
+    this.#remembered = remembered;
+    this.#counters = counters;
+    this.#random = random;
+  }
+
+  get running(): number {
+    return this.#dprp.running;
+  }
+
+  /** The pair needs a verdict before its next packet may leave. */
+  begin(pair: Pair<Association>, why: 'packet' | 'inbound', now: Millis): void {
+    pair.verdict = 'negotiating';
+    this.#apply(this.#dprp.begin(dprpPair(pair), why, now), now);
+  }
+
+  /** In the background, at most once per PER_PAIR_MS: what serves goes on serving. */
+  #ask(pair: Pair<Association>, why: 'renewal' | 'revalidate' | 'heal', now: Millis): void {
+    const times = this.#times.get(pair);
+    if (times !== undefined && now - times.lastAsked < PER_PAIR_MS) return;
+    this.#times.set(pair, { lastAsked: now });
+    this.#apply(this.#dprp.begin(dprpPair(pair), why, now), now);
+  }
+
+  /** Called now and then for a pair that carries traffic: keeps its verdict and keys fresh without making it wait. */
+  refresh(pair: Pair<Association>, now: Millis): void {
+    if (pair.verdict === 'plain') {
+      if (now >= pair.until - REVALIDATE_BEFORE_MS) this.#ask(pair, 'revalidate', now);
+      return;
+    }
+    const sender = this.#associations.sender(pair);
+    if (pair.verdict !== 'encrypt' || sender === undefined) return;
+    if (now >= sender.renewAt || sender.state.renewalDue) {
+      sender.renewAt = now + RENEW_RETRY_MS;
+      this.#ask(pair, 'renewal', now);
+    } else if (sender.sendingSince !== 0 && sender.lastSent - sender.sendingSince >= ONE_WAY_MS) {
+      sender.sendingSince = now;
+      this.#ask(pair, 'revalidate', now);
+    }
+  }
+
+  receive(message: Received, now: Millis): void {
+    this.#lane.flush(now);
+    this.#apply(this.#dprp.receive(message, now), now);
+  }
+
+  noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined {
+    return this.#dprp.noAssociationNotice(ipVersion);
+  }
+
+  tick(now: Millis): void {
+    for (const [pair, until] of this.#expecting) {
+      if (now < until) continue;
+      this.#expecting.delete(pair);
+      if (pair.verdict !== 'negotiating') continue;
+      /* The other side began and fell silent: what waits behind us begins anew. */
+      pair.verdict = 'unknown';
+      this.#lane.releaseHeld(pair, now);
+    }
+    if (now >= this.#dprp.nextTimeout()) this.#apply(this.#dprp.tick(now), now);
+    this.#associations.sweep(now);
+  }
+
+  nextTimeout(): number {
+    let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout());
+    for (const until of this.#expecting.values()) next = Math.min(next, until);
+    return next;
+  }
+
+  /** New keys, or none. Associations with a removed GE end now; those of an older key version are renewed soon. */
+  setIdentity(identity: Identity | undefined, pairs: Iterable<Pair<Association>>, now: Millis): void {
+    this.#lane.flush(now);
+    this.#apply(this.#dprp.setIdentity(identity, now), now);
+    for (const pair of pairs) this.#reconsider(pair, identity, now);
+  }
+
+  #reconsider(pair: Pair<Association>, identity: Identity | undefined, now: Millis): void {
+    for (const association of pair.associations) {
+      if (association === undefined) continue;
+      const held = identity?.groupKeys.filter((k) => k.group === association.group) ?? [];
+      const removed = identity?.revoked.some((r) => r.ge === association.peerGe && r.group === association.group);
+      if (removed === true || !held.some((k) => k.version === association.keyVersion)) {
+        this.#associations.end(association);
+      } else if (held[0].version !== association.keyVersion) {
+        association.renewAt = Math.min(association.renewAt, now + this.#chance() * RENEW_SPREAD_MS);
+      }
+    }
+    /* Whatever was decided without an association was decided with other groups, or another mode. */
+    if (this.#associations.sender(pair) === undefined && pair.verdict !== 'negotiating') {
+      pair.verdict = 'unknown';
+      this.#lane.releaseHeld(pair, now);
+    }
+  }
+
+  /** From 0 to 1. */
+  #chance(): number {
+    const [high, low] = this.#random(2);
+    return ((high << 8) | low) / 0x1_0000;
+  }
+
+  close(): void {
+    this.#dprp.close();
+  }
+
+  #apply(actions: readonly Action[], now: Millis): void {
+    for (const action of actions) this.#perform(action, now);
+  }
+
+  #perform(action: Action, now: Millis): void {
+    switch (action.do) {
+      case 'send': {
+        const pair = this.#lane.pairOf(action.pair, now);
+        this.#lane.emitEcho(pair, action.icmp, action.id, action.sequence, action.payload);
+        break;
+      }
+      case 'install':
+        this.#install(action.agreement, action.send, now);
+        break;
+      case 'confirm':
+        this.#confirm(action.pair, action.negotiation, now);
+        break;
+      case 'abandon': {
+        const pair = this.#lane.findPair(action.pair);
+        const association = pair && this.#associations.byNegotiation(pair, action.negotiation);
+        if (association !== undefined) this.#associations.end(association);
+        break;
+      }
+      case 'plain':
+      case 'discard':
+        this.#settle(action, now);
+        break;
+      case 'keep': {
+        const pair = this.#lane.findPair(action.pair);
+        const sender = pair && this.#associations.sender(pair);
+        if (sender !== undefined) sender.renewAt = Math.max(action.until, now + RENEW_RETRY_MS);
+        break;
+      }
+      case 'expect': {
+        const pair = this.#lane.pairOf(action.pair, now);
+        if (this.#associations.sender(pair) !== undefined) break;
+        if (pair.verdict === 'unknown') pair.verdict = 'negotiating';
+        this.#expecting.set(pair, action.until);
+        break;
+      }
+      case 'notice':
+        this.#lane.emitNotice(action.payload);
+        break;
+      case 'no-association-notice':
+        this.#heal(action.pair, now);
+        break;
+      case 'ask-gms':
+        this.#lane.tell({ type: 'ask-gms', why: action.why });
+        break;
+      case 'alarm':
+        this.#lane.tell({
+          type: 'alarm',
+          name: action.name,
+          device: addressText(action.pair.device),
+          peer: addressText(action.pair.peer),
+        });
+        break;
+      case 'drop':
+        this.#counters.drop(action.name);
+        break;
+    }
+  }
+
+  #install(agreement: Agreement, send: boolean, now: Millis): void {
+    this.#lane.flush(now);
+    const pair = this.#lane.pairOf(agreement.pair, now);
+    this.#expecting.delete(pair);
+    const association = this.#associations.install(pair, agreement, now);
+    association.renewAt = now + RENEW_AFTER_MS;
+    if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association, now);
+    pair.verdict = 'encrypt';
+    pair.reason = 'common-group';
+    pair.until = Number.POSITIVE_INFINITY;
+    this.#lane.releaseHeld(pair, now);
+  }
+
+  #confirm(of: DprpPair, negotiation: string, now: Millis): void {
+    const pair = this.#lane.findPair(of);
+    const association = pair && this.#associations.byNegotiation(pair, negotiation);
+    if (pair === undefined || association === undefined) return;
+    this.#lane.flush(now);
+    this.#associations.confirm(association, now);
+    this.took.push(association.took);
+    if (this.took.length > 1_000) this.took.shift();
+    const peer = this.#remembered.remember(bytesToWords(of.peer), association.peerGe, association.transform, now);
+    if (peer !== undefined) this.#lane.tell({ type: 'remember', peer });
+    this.#lane.tell({ type: 'negotiated', pair: pairView(pair, this.#associations, 0, now) });
+  }
+
+  #settle(action: Extract<Action, { do: 'plain' | 'discard' }>, now: Millis): void {
+    const pair = this.#lane.pairOf(action.pair, now);
+    this.#expecting.delete(pair);
+    if (this.#associations.sender(pair) !== undefined) {
+      /* What is encrypted stays encrypted: a failed renewal proves nothing. */
+      if (!PROVEN.has(action.reason)) return;
+      this.#lane.flush(now);
+      this.#associations.endAll(pair);
+    }
+    pair.verdict = action.do;
+    pair.reason = action.reason;
+    pair.until = action.until;
+    this.#lane.releaseHeld(pair, now);
+  }
+
+  #heal(of: DprpPair, now: Millis): void {
+    const pair = this.#lane.findPair(of);
+    const sender = pair && this.#associations.sender(pair);
+    if (pair === undefined || sender === undefined || !this.#lane.quotedRecently(pair, now)) {
+      this.#counters.drop('notice-not-ours');
+      return;
+    }
+    sender.doubted = true;
+    this.#ask(pair, 'heal', now);
+  }
+
+  /** Facts the machine asks for when it decides. */
+  static policyFor(
+    lane: () => Lane,
+    policy: Policy,
+    associations: Associations,
+    remembered: RememberedPeers<GeId, TransformName>,
+    now: () => Millis,
+  ): DprpPolicy {
+    return {
+      protectedPrefix: (peer) => policy.isProtected(bytesToWords(peer)),
+      remembered: (peer) => remembered.get(bytesToWords(peer), now()),
+      heldGenerations: (of) => {
+        const pair = lane().findPair(of);
+        let mask = 0;
+        for (let g = 0; g < 4; g++) if (pair?.associations[g] !== undefined) mask |= 1 << g;
+        return mask;
+      },
+      hasShownProtected: (of) => {
+        const pair = lane().findPair(of);
+        return pair !== undefined && associations.sender(pair) !== undefined;
+      },
+    };
+  }
+}
+
+function dprpPair(pair: Pair<Association>): DprpPair {
+  return { device: pair.deviceBytes, peer: pair.peerBytes };
+}

@@ -1,0 +1,252 @@
+/**
+ * The encrypted half of the datapath: frames of pairs with an association go through their transform here, and what the
+ * cipher says about them is settled here. Owned by the worker; the functions stand in packet order.
+ */
+import type { FlowTable } from '#pit/flows.ts';
+import type { Pair, PairTable } from '#pit/pairs.ts';
+import type { CipherProvider } from '#transform/cipher.ts';
+import { J_OP, J_STATUS, J_STRIDE, OP_SUM, STATUS_OK } from '#transform/cipher.ts';
+import { fragmentRecord } from '#transform/fragments.ts';
+import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
+import { REASSEMBLY_BYTES, Reassembly } from '#transform/reassembly.ts';
+import {
+
+  openDatagram,
+  sealDatagram,
+  sealDatagramBytes,
+  sealDatagramRecords,
+  sealedDatagramGeneration,
+  TOO_BIG,
+  TRAILER,
+  tooBigMtu,
+} from '#transform/sealed-datagram.ts';
+import { OPEN_TCP_BYTES, openTcp, sealedTcpGeneration, sealTcp, sealTcpBytes, sealTcpRecords } from '#transform/sealed-tcp.ts';
+import { settleOpened } from '#transform/state.ts';
+import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
+import {
+  KIND_DROPPED,
+  KIND_OPENED,
+  KIND_PLAIN,
+  W_JOB,
+  W_JOBS,
+  W_KIND,
+  W_STATE,
+  type Work,
+} from '#transform/work.ts';
+import { wordsEqual } from '#wire/address.ts';
+import { ETHER_HEADER } from '#wire/ethernet.ts';
+import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
+import { parseFrame } from '#wire/parse.ts';
+import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
+import type { Association, Associations } from './associations.ts';
+import type { Counters } from './counters.ts';
+import type { Policy } from './policy.ts';
+import { type Replies, REPLY_ROOM } from './replies.ts';
+
+export interface ProtectParts {
+  readonly work: Work;
+  readonly provider: CipherProvider;
+  readonly associations: Associations;
+  readonly counters: Counters;
+  readonly replies: Replies;
+  /** MTU of a port by PORT_*. */
+  readonly mtu: (role: number) => number;
+  readonly flush: () => void;
+  /** Where the identifications of our own fragments begin. */
+  readonly seed: number;
+}
+
+export class Protect {
+  readonly #work: Work;
+  readonly #provider: CipherProvider;
+  readonly #associations: Associations;
+  readonly #counters: Counters;
+  readonly #replies: Replies;
+  readonly #mtu: (role: number) => number;
+  readonly #flush: () => void;
+  /** By port: nobody on the network evicts what the devices sent. */
+  readonly #fromDevices: Reassembly;
+  readonly #fromNetwork: Reassembly;
+  readonly #quote = new Quote();
+
+  constructor(parts: ProtectParts) {
+    this.#work = parts.work;
+    this.#provider = parts.provider;
+    this.#associations = parts.associations;
+    this.#counters = parts.counters;
+    this.#replies = parts.replies;
+    this.#mtu = parts.mtu;
+    this.#flush = parts.flush;
+    const drops = (code: number, fragments: number): void => {
+      for (let i = 0; i < fragments; i++) this.#counters.dropCode(code);
+    };
+    this.#fromDevices = new Reassembly(drops, parts.seed);
+    this.#fromNetwork = new Reassembly(drops, parts.seed);
+  }
+
+  /** Seals the frame at hand for the pair's peer; a fragment waits for its others. */
+  outward(frame: Frame, pair: Pair<Association>, now: number): void {
+    const reassembled = frame.form === FORM_FRAGMENT;
+    if (reassembled && !this.#reassembled(this.#fromDevices, frame, now)) return;
+    const association = this.#associations.sender(pair) as Association;
+    association.sending(now);
+    const mtu = this.#mtu(PORT_OUTER);
+    const tcp = frame.form === FORM_TCP;
+    const records = tcp ? sealTcpRecords(frame, mtu) : sealDatagramRecords(frame, mtu);
+    const bytes = tcp ? sealTcpBytes(frame, mtu) : sealDatagramBytes(frame, mtu);
+    /* A reassembled packet stands alone in the work area: there is room, and it must stay. */
+    if (!reassembled) this.#room(records + 1, bytes + REPLY_ROOM);
+    const outcome = tcp
+      ? sealTcp(this.#work, frame, association.state, mtu, PORT_OUTER)
+      : sealDatagram(this.#work, frame, association.state, mtu, PORT_OUTER, reassembled);
+    if (outcome === TOO_BIG) this.#replies.tooBig(frame, tooBigMtu(frame, mtu), now);
+    else if (outcome < 0) this.#counters.dropCode(outcome);
+    if (reassembled) this.#flush();
+  }
+
+  /**
+   * Opens the frame at hand, which came for the pair's device. False when it names a generation that the pair does not
+   * hold: the caller tells its sender.
+   */
+  inward(frame: Frame, pair: Pair<Association>, now: number): boolean {
+    const reassembled = frame.form === FORM_FRAGMENT;
+    if (reassembled && !this.#reassembled(this.#fromNetwork, frame, now)) return true;
+    const { slab, view } = this.#work;
+    const tcp = frame.form === FORM_TCP;
+    const generation = tcp ? sealedTcpGeneration(slab, view, frame) : sealedDatagramGeneration(view, frame);
+    if (generation < 0) {
+      this.#counters.dropCode(generation);
+      return true;
+    }
+    const association = pair.associations[generation];
+    if (association === undefined) return false;
+    if (!reassembled) this.#room(1, OPEN_TCP_BYTES);
+    const code = tcp
+      ? openTcp(this.#work, frame, association.state, PORT_INNER)
+      : openDatagram(this.#work, frame, association.state, PORT_INNER);
+    if (code < 0) this.#counters.dropCode(code);
+    if (reassembled) this.#flush();
+    return true;
+  }
+
+  /** Takes a fragment; true when its packet is complete, and then `frame` is that packet, in the work area. */
+  #reassembled(reassembly: Reassembly, frame: Frame, now: number): boolean {
+    /* The whole lies in the work area until it is sent: begin with an empty one. */
+    this.#flush();
+    if (!this.#work.fits(0, REASSEMBLY_BYTES) || reassembly.add(this.#work, frame, now) === 0) return false;
+    const code = parseFrame(this.#work.slab, this.#work.view, reassembly.batch, 0, frame);
+    if (code < 0) this.#counters.dropCode(code);
+    return code >= 0;
+  }
+
+  /** True for a TCP segment with the sealed option: the only protected packets that can be told by looking. */
+  looksSealed(frame: Frame): boolean {
+    return frame.form === FORM_TCP && sealedTcpGeneration(this.#work.slab, this.#work.view, frame) >= 0;
+  }
+
+  #room(records: number, bytes: number): void {
+    if (!this.#work.fits(records, bytes)) this.#flush();
+  }
+
+  /** Runs the jobs and drops what they refuse; what is left may be sent. */
+  settle(now: number): void {
+    const work = this.#work;
+    if (work.jobCount > 0) this.#provider.run(work.slab, work.jobs, work.jobCount);
+    const { records, jobs, recordCount } = work;
+    for (let i = 0; i < recordCount; i++) {
+      const r = i * F_STRIDE;
+      const kind = records[r + W_KIND];
+      if (kind === KIND_PLAIN || kind === KIND_DROPPED) continue;
+      const refused = failedJob(jobs, records[r + W_JOB], records[r + W_JOBS]);
+      if (refused >= 0) {
+        records[r + W_KIND] = KIND_DROPPED;
+        this.#counters.drop(jobs[refused * J_STRIDE + J_OP] === OP_SUM ? 'bad-checksum' : 'sealed-forged');
+      } else if (kind === KIND_OPENED) {
+        const association = this.#associations.bySlot[records[r + W_STATE]] as Association;
+        if (settleOpened(association.state, work.numbers[i])) {
+          association.received(now);
+        } else {
+          records[r + W_KIND] = KIND_DROPPED;
+          this.#counters.drop('sealed-replay');
+        }
+      }
+      if (records[r + W_KIND] !== KIND_DROPPED) this.#cut(i);
+    }
+  }
+
+  /** Larger than its port carries: only a datagram that may leave in fragments comes so far. */
+  #cut(record: number): void {
+    const { records } = this.#work;
+    const r = record * F_STRIDE;
+    const mtu = this.#mtu(records[r + F_PORT]);
+    if (records[r + F_LENGTH] - ETHER_HEADER <= mtu) return;
+    const code = fragmentRecord(this.#work, record, mtu, this.#fromDevices.nextIdentification());
+    if (code >= 0) return;
+    records[r + W_KIND] = KIND_DROPPED;
+    this.#counters.dropCode(code);
+  }
+
+  /**
+   * An ICMP error from the network. What quotes a protected packet of ours is rewritten for the device; what quotes an
+   * exception's or a plain pair's packet passes as it is; `ordinary` is a packet like any other.
+   */
+  quotedError(
+    frame: Frame,
+    pairs: PairTable<Association>,
+    flows: FlowTable,
+    policy: Policy,
+  ): 'forward' | 'done' | 'ordinary' {
+    const { slab, view } = this.#work;
+    const quote = this.#quote;
+    if (readQuote(slab, view, frame, quote) < 0) return 'ordinary';
+    if (!wordsEqual(frame.destination, quote.source)) return 'ordinary';
+    if (policy.exception(quote, true) >= 0) return 'forward';
+    const pair = pairs.find(quote.source, quote.destination, quote.ipVersion);
+    if (pair === undefined) return 'ordinary';
+    if (pair.verdict === 'plain') return 'forward';
+    /* From the peer itself it is a packet of the pair, and then it is sealed like any other. */
+    if (pair.verdict !== 'encrypt' || wordsEqual(frame.source, quote.destination)) return 'ordinary';
+    const tcp = quote.protocol === PROTO_TCP;
+    const newest = tcp ? newestSequence(flows, quote) : -1;
+    const code = translateQuotedError(slab, view, frame, quote, tcp ? SEALED_OPTION : TRAILER, newest);
+    if (code === 0) return 'forward';
+    this.#counters.dropCode(code);
+    return 'done';
+  }
+
+  /** True when the packet that the error at hand quotes was sent within the last two seconds (§ 3.4, healing). */
+  quotedRecently(frame: Frame, pair: Pair<Association>, now: number): boolean {
+    const { slab, view } = this.#work;
+    const quote = this.#quote;
+    const sender = this.#associations.sender(pair);
+    if (sender === undefined || readQuote(slab, view, frame, quote) < 0 || quote.protocol !== PROTO_TCP) return false;
+    const option = sealedOptionAt(view, quote.l4, frame.l3End);
+    return option >= 0 && sender.sentRecently(view.getUint32(option + SEALED_OPTION_NUMBER), now);
+  }
+
+  /** Forgets fragments whose others never came. */
+  expire(now: number): void {
+    this.#fromDevices.expire(now);
+    this.#fromNetwork.expire(now);
+  }
+}
+
+/** The first of a record's jobs that failed, -1 when none did. */
+function failedJob(jobs: Int32Array, first: number, count: number): number {
+  for (let job = first; job < first + count; job++) {
+    const j = job * J_STRIDE;
+    const right = jobs[j + J_OP] === OP_SUM ? jobs[j + J_STATUS] === 0xffff : jobs[j + J_STATUS] === STATUS_OK;
+    if (!right) return job;
+  }
+  return -1;
+}
+
+function newestSequence(flows: FlowTable, quote: Quote): number {
+  return flows.newestSequence(
+    quote.source,
+    quote.destination,
+    quote.sourcePort,
+    quote.destinationPort,
+    quote.ipVersion,
+  );
+}

@@ -1,0 +1,57 @@
+/** The last step of a batch: what was settled leaves, in order, in as few calls as its ports allow. */
+import type { Port } from '#port/port.ts';
+import { KIND_DROPPED, W_KIND, type Work } from '#transform/work.ts';
+import { F_LENGTH, F_PORT, F_STATUS, F_STRIDE } from '#wire/record.ts';
+import type { Counters } from './counters.ts';
+
+const ENXIO = 6;
+const EAGAIN = 11;
+const ENETDOWN = 100;
+const ENOBUFS = 105;
+
+/** Sends all records that were not dropped. A batch has mostly one destination, so a run of records is one call. */
+export function transmitAll(work: Work, ports: readonly (Port | undefined)[], counters: Counters): void {
+  const { records, recordCount } = work;
+  let first = 0;
+  while (first < recordCount) {
+    if (records[first * F_STRIDE + W_KIND] === KIND_DROPPED) {
+      first += 1;
+      continue;
+    }
+    const role = records[first * F_STRIDE + F_PORT];
+    let end = first + 1;
+    while (
+      end < recordCount &&
+      records[end * F_STRIDE + F_PORT] === role &&
+      records[end * F_STRIDE + W_KIND] !== KIND_DROPPED
+    ) {
+      end += 1;
+    }
+    const port = ports[role];
+    if (port === undefined) {
+      counters.drop('port-down', end - first);
+    } else {
+      port.transmit(work.slab, records, first, end - first);
+      for (let i = first; i < end; i++) count(records, i * F_STRIDE, role, counters);
+    }
+    first = end;
+  }
+}
+
+function count(records: Int32Array, at: number, role: number, counters: Counters): void {
+  switch (records[at + F_STATUS]) {
+    case 0:
+      counters.sent(role, records[at + F_LENGTH]);
+      break;
+    case ENOBUFS:
+    case EAGAIN:
+      counters.drop('port-transmit-queue-full');
+      break;
+    case ENXIO:
+    case ENETDOWN:
+      counters.drop('port-down');
+      break;
+    default:
+      counters.drop('port-transmit-error');
+  }
+}

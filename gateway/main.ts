@@ -1,0 +1,391 @@
+/**
+ * A running gateway: config → parts → wiring in the order of a packet's way → run → stop in reverse.
+ *
+ *   API socket (one gateway per state directory) → host: drops, ports → sockets → workers → traffic in → keys
+ *
+ * Stopping leaves the drops where they are: nothing passes until the next start, or until somebody releases.
+ */
+import { createApp } from '#api/app.ts';
+import { serveApi } from '#api/serve.ts';
+import type { GatewayState, GmsView, PortView } from '#api/views.ts';
+import type { GatewayConfig } from '#config/config.ts';
+import { apiSocket } from '#config/state.ts';
+import type { ExceptionRule, FromWorker, PolicySettings, RememberedPeer } from '#datapath/messages.ts';
+import { WorkerPool } from '#datapath/pool.ts';
+import { closeSockets, PortSockets } from '#datapath/sockets.ts';
+import { formatEndpoint } from '#gms/endpoint.ts';
+import { decodeToken } from '#gms/token.ts';
+import { DATAPATH_MARK } from '#host/drops.ts';
+import { apply, shutdown } from '#host/host.ts';
+import { findLink, type PortRole, readLinks } from '#host/links.ts';
+import { type HostPlan, plan, survey } from '#host/plan.ts';
+import { HostError, linux } from '#host/system.ts';
+import { type HostEvent, watch } from '#host/watch.ts';
+import { type KeyAlarm, KeyClient, type KeyState } from '#keys/client.ts';
+import type { KeyRing } from '#keys/ring.ts';
+import { native } from '#native/native.ts';
+import type { CipherProvider } from '#transform/cipher.ts';
+import { createNativeProvider } from '#transform/providers/native.ts';
+import { createNobleProvider } from '#transform/providers/noble.ts';
+import { createGrantMemory } from '#transform/providers/noble-grants.ts';
+import { addressFromText } from '#wire/address.ts';
+import { macFromText, macNumber } from '#wire/ethernet.ts';
+import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
+import type { Log } from './log.ts';
+import { GatewayReport } from './view.ts';
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly configText: string;
+  readonly stateDir: string;
+  readonly log: Log;
+}
+
+export interface RunningGateway {
+  /** The exit code, when everything has stopped. */
+  readonly stopped: Promise<number>;
+  stop(): Promise<void>;
+}
+
+const ROLES: readonly PortRole[] = ['outer', 'inner', 'mgmt']; /* index: PORT_* */
+
+/** @throws CannotServe, HostError, GmsError: nothing of this process is left running then, and the drops stay */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  native.hardenProcess();
+  const gateway = new Gateway(options);
+  try {
+    await gateway.start();
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+  return { stopped: gateway.stopped, stop: () => gateway.stop('stopped by a signal') };
+}
+
+class Gateway {
+  readonly #config: GatewayConfig;
+  readonly #stateDir: string;
+  readonly #log: Log;
+  readonly #report: GatewayReport;
+  readonly #provider: CipherProvider;
+  readonly #grants: SharedArrayBuffer | undefined;
+  readonly #keys: KeyClient;
+  readonly #pool: WorkerPool;
+  readonly #sockets: PortSockets;
+  readonly #ports: (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[] = [undefined, undefined, undefined];
+  /** Undone in reverse by `close`. */
+  readonly #undo: (() => Promise<void> | void)[] = [];
+  readonly #ended = Promise.withResolvers<number>();
+  #state: GatewayState = 'starting';
+  #ring: KeyRing | undefined;
+  /** GMS addresses of a token that is being used: a router must reach them before it has keys. */
+  #enrolling: readonly { readonly address: string; readonly port: number }[] = [];
+  #exceptions: readonly ExceptionRule[] = [];
+
+  constructor({ config, configText, stateDir, log }: GatewayOptions) {
+    this.#config = config;
+    this.#stateDir = stateDir;
+    this.#log = log;
+    this.#grants = config.cipher === 'noble' ? createGrantMemory() : undefined;
+    this.#provider =
+      this.#grants === undefined ? createNativeProvider() : createNobleProvider({ grants: this.#grants });
+    this.#undo.push(() => this.#provider.close());
+    this.#keys = new KeyClient({ directory: stateDir, provider: this.#provider });
+    this.#pool = new WorkerPool((key) => this.#provider.grant(key));
+    this.#sockets = new PortSockets(config.workers, DATAPATH_MARK);
+    this.#report = new GatewayReport({
+      config,
+      configText,
+      startedAt: performance.now(),
+      state: () => this.#state,
+      ring: () => this.#ring,
+      gms: () => gmsView(this.#keys.state),
+      exceptions: () => this.#exceptions,
+      ports: () => this.#ports,
+      query: (query) => this.#pool.query(query),
+      stop: (why) => void this.stop(why),
+      enrol: (token, force) => this.#enrol(token, force),
+    });
+  }
+
+  get stopped(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  async start(): Promise<void> {
+    this.#undo.push(() => this.#keys.stop());
+    const app = createApp(this.#report, (error) => this.#log.error({ error }, 'the API failed'));
+    const serving = await serveApi(app, apiSocket(this.#stateDir));
+    this.#undo.push(() => serving.close());
+
+    const hostPlan = plan(this.#config, await survey(linux));
+    const applied = await apply(hostPlan);
+    for (const warning of applied.warnings) this.#log.warn({ warning }, 'a route could not be restored');
+    this.#undo.push(() => shutdown(hostPlan));
+    const { outer, inner, mgmt, mtu } = applied.ports;
+    this.#setPort(PORT_OUTER, outer, mtu);
+    this.#setPort(PORT_INNER, inner, mtu);
+    if (mgmt !== undefined) this.#setPort(PORT_MGMT, mgmt, mtu);
+
+    await this.#startWorkers(hostPlan);
+    const watching = await watch(hostPlan, applied.ports, (event) => void this.#hostEvent(event));
+    this.#undo.push(() => watching.close());
+
+    this.#keys.on('ring', (ring) => this.#newRing(ring));
+    this.#keys.on('alarm', (alarm) => this.#keyAlarm(alarm));
+    this.#keys.on('forget-peers', () => this.#pool.broadcast({ type: 'forget', peer: undefined }));
+    this.#watchContact();
+    this.#setState(this.#config.withoutKeys);
+    await this.#keys.start();
+    this.#log.info({ state: this.#state, outer, inner, workers: this.#config.workers }, 'the gateway runs');
+  }
+
+  /* ---- ports and workers ------------------------------------------------------------------------------------ */
+
+  #setPort(role: number, name: string, mtu: number): void {
+    this.#sockets.open(role, name);
+    this.#ports[role] = { role: ROLES[role], name, mtu, state: 'up' };
+  }
+
+  async #startWorkers(hostPlan: HostPlan): Promise<void> {
+    this.#undo.push(() => this.#sockets.closeAll());
+    this.#undo.push(() => this.#pool.stop());
+    this.#pool.on('news', (message) => this.#workerNews(message));
+    this.#pool.on('failed', (error, worker) => this.#workerFailed(error, worker));
+    await this.#pool.start({
+      workers: this.#config.workers,
+      cipher: this.#config.cipher,
+      grants: this.#grants,
+      kind: this.#config.kind,
+      fds: this.#sockets.all(),
+      names: ROLES.map((_, role) => this.#ports[role]?.name ?? ''),
+      mtus: this.#mtus(),
+      managementMac: await managementMac(hostPlan),
+      policy: this.#policy(),
+    });
+    const peers = this.#keys.peers.list().map(asRemembered);
+    if (peers.length > 0) this.#pool.broadcast({ type: 'remembered', peers });
+    this.#sockets.admit([PORT_OUTER, PORT_INNER, PORT_MGMT]);
+  }
+
+  #mtus(): number[] {
+    return ROLES.map((_, role) => this.#ports[role]?.mtu ?? 0);
+  }
+
+  async #hostEvent(event: HostEvent): Promise<void> {
+    switch (event.event) {
+      case 'port-gone':
+        await this.#portGone(ROLES.indexOf(event.port), event.name);
+        break;
+      case 'port-back':
+        this.#portBack(ROLES.indexOf(event.port), event.name);
+        break;
+      case 'carrier':
+        this.#portState(ROLES.indexOf(event.port), event.up ? 'up' : 'down');
+        break;
+      case 'drops-restored':
+        this.#log.warn({ ports: event.names }, 'somebody had removed the drop rules; they are back');
+        this.#report.emit('alarm', 'drops-restored', { ports: event.names.join(', ') });
+        break;
+      case 'trouble':
+        this.#log.error({ error: event.error }, 'watching the host failed');
+        break;
+    }
+  }
+
+  async #portGone(role: number, name: string): Promise<void> {
+    const fds = this.#sockets.remove(role);
+    this.#pool.setPorts(this.#sockets.all(), this.#mtus());
+    /* Workers handle their messages in order: after an answer none of them uses the old descriptors. */
+    await this.#pool.query({ what: 'status' });
+    closeSockets(fds);
+    this.#portState(role, 'missing');
+    this.#log.warn({ port: name }, 'a port is gone');
+  }
+
+  #portBack(role: number, name: string): void {
+    const { mtu } = this.#ports[role] ?? { mtu: 0 };
+    this.#setPort(role, name, mtu);
+    this.#pool.setPorts(this.#sockets.all(), this.#mtus());
+    this.#sockets.admit([role]);
+    this.#portState(role, 'up');
+    this.#log.info({ port: name }, 'a port is back');
+  }
+
+  #portState(role: number, state: PortView['state']): void {
+    const port = this.#ports[role];
+    if (port === undefined) return;
+    this.#ports[role] = { ...port, state };
+    this.#report.emit(state === 'up' ? 'info' : 'warning', state === 'up' ? 'port-up' : 'port-down', {
+      port: port.name,
+    });
+  }
+
+  #workerNews(message: FromWorker): void {
+    switch (message.type) {
+      case 'remember': {
+        const { address, ge, transform, left } = message.peer;
+        this.#keys.peers.put({ address: hexOf(address), ge, transform, until: Date.now() + left });
+        break;
+      }
+      case 'ask-gms':
+        this.#keys.ask(message.why);
+        break;
+      case 'alarm':
+        this.#report.emit('alarm', message.name, { device: message.device, peer: message.peer });
+        this.#log.warn({ alarm: message.name, device: message.device, peer: message.peer }, 'an alarm of DPRP');
+        break;
+      case 'negotiated': {
+        const { device, peer, group, transform, negotiationMs } = message.pair;
+        this.#log.debug({ device, peer, group, transform, ms: negotiationMs }, 'a pair was negotiated');
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  /** A worker's pairs are lost with it, and its descriptors cannot be handed on one by one: the gateway ends, closed. */
+  #workerFailed(error: Error, worker: number): void {
+    this.#log.error({ error, worker }, 'a datapath worker failed; nothing passes any more');
+    this.#report.emit('alarm', 'worker-failed', { worker, error: error.message });
+    void this.#end(1);
+  }
+
+  /* ---- keys and policy --------------------------------------------------------------------------------------- */
+
+  #newRing(ring: KeyRing | undefined): void {
+    this.#ring = ring;
+    this.#pool.setPolicy(this.#policy());
+    this.#pool.setIdentity(ring && identityOf(ring, this.#config));
+    this.#setState(ring === undefined ? this.#config.withoutKeys : 'running');
+    if (ring === undefined) return;
+    const sequence = `${ring.sequence.incarnation}.${ring.sequence.counter}`;
+    this.#report.emit('info', 'bundle', { sequence });
+    this.#log.info({ sequence, groups: ring.groups.length }, 'keys from the GMS are in use');
+  }
+
+  #policy(): PolicySettings {
+    const { withoutKeys, nonIp, exceptions } = this.#config;
+    const gms = [...(this.#ring?.gms ?? []), ...this.#keys.endpoints, ...this.#enrolling];
+    const known = new Map(gms.map((endpoint) => [formatEndpoint(endpoint), endpoint]));
+    const toGms = [...known.values()].map(
+      ({ address, port }): ExceptionRule => ({ address, protocol: 'tcp', port, direction: 'gms' }),
+    );
+    this.#exceptions = [...toGms, ...exceptions, ...(this.#ring?.exceptions ?? [])];
+    const protectedPrefixes = this.#ring?.protectedPrefixes ?? [];
+    return { withoutKeys, nonIp, exceptions: this.#exceptions, protectedPrefixes };
+  }
+
+  async #enrol(token: string, force: boolean): Promise<KeyState> {
+    this.#enrolling = decodeToken(token).endpoints;
+    this.#pool.setPolicy(this.#policy());
+    try {
+      await this.#keys.enrol(token, { kind: this.#config.kind, force });
+    } finally {
+      this.#enrolling = [];
+      this.#pool.setPolicy(this.#policy());
+    }
+    return this.#keys.state;
+  }
+
+  #keyAlarm({ name, message }: KeyAlarm): void {
+    this.#log.error({ alarm: name }, message);
+    this.#report.emit('alarm', 'bundle-refused', { error: message });
+  }
+
+  #watchContact(): void {
+    let connected = false;
+    let keys: KeyState['keys'] = 'none';
+    this.#keys.on('state', (state) => {
+      if (state.connected !== connected) {
+        connected = state.connected;
+        this.#report.emit(connected ? 'info' : 'warning', connected ? 'gms-connected' : 'gms-lost', {
+          address: state.gmsAddress ?? '',
+        });
+      }
+      if (state.keys !== keys) {
+        keys = state.keys;
+        if (keys === 'expired' || keys === 'removed') this.#report.emit('alarm', 'keys-ended', { why: keys });
+      }
+    });
+  }
+
+  #setState(state: 'closed' | 'open' | 'running' | 'stopping'): void {
+    if (this.#state === 'stopping' || this.#state === state) return;
+    this.#state = state;
+    this.#report.emit(state === 'open' ? 'warning' : 'info', state);
+  }
+
+  /* ---- the end ------------------------------------------------------------------------------------------------ */
+
+  async stop(why: string): Promise<void> {
+    this.#log.info({ why }, 'the gateway stops; nothing passes until the next start or a release');
+    await this.#end(0);
+  }
+
+  async #end(code: number): Promise<void> {
+    if (this.#state === 'stopping') return;
+    this.#setState('stopping');
+    await this.close();
+    this.#ended.resolve(code);
+  }
+
+  /** Undoes what was started, last first; the drops stay. */
+  async close(): Promise<void> {
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        this.#log.error({ error: error instanceof Error ? error : new Error(String(error)) }, 'stopping failed');
+      }
+    }
+  }
+}
+
+function identityOf(ring: KeyRing, config: GatewayConfig): Parameters<WorkerPool['setIdentity']>[0] {
+  /* The worker's clock is CLOCK_MONOTONIC; the ring's is this process's performance clock. */
+  const monotonic = Number(process.hrtime.bigint()) / 1e6;
+  const gmsNow = ring.issuedAt + (performance.now() - ring.receivedAt) / 1000;
+  return {
+    ge: ring.ge,
+    mode: ring.mode,
+    kind: config.kind,
+    statement: ring.statement,
+    signingKey: ring.signingKey,
+    staticSecret: ring.staticSecret,
+    domainKeys: ring.domainKeys,
+    groupKeys: ring.groups.flatMap(({ number, transform, keys }) =>
+      keys.map(({ version, key }) => ({ group: number, version, transform, key })),
+    ),
+    revoked: ring.revoked,
+    gmsTimeOffset: gmsNow - monotonic / 1000,
+  };
+}
+
+async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
+  if (hostPlan.management === undefined) return undefined;
+  const link = findLink(await readLinks(linux), hostPlan.management.name);
+  const bytes = link && macFromText(link.mac);
+  if (bytes === undefined) {
+    const fix = 'see ip link; the gateway makes it from the outer port’s address';
+    throw new HostError([{ field: 'management.name', problem: 'the management interface has no MAC address', fix }]);
+  }
+  return macNumber(bytes, 0);
+}
+
+function gmsView(state: KeyState): GmsView {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    state: !state.enrolled ? 'unenrolled' : state.connected ? 'connected' : state.error ? 'lost' : 'connecting',
+    ...(state.gmsAddress !== undefined && { address: state.gmsAddress }),
+    ...(state.lastContact !== undefined && { lastContact: iso(state.lastContact) }),
+    ...(state.sequence !== undefined && { sequence: state.sequence }),
+    ...(state.validUntil !== undefined && { keysUntil: iso(state.validUntil) }),
+  };
+}
+
+/** The store keeps addresses as hex digits and the end as a time of day. */
+function asRemembered({ address, ge, transform, until }: ReturnType<KeyClient['peers']['list']>[number]): RememberedPeer {
+  return { address: textOf(address), ge, transform, left: until - Date.now() };
+}
