@@ -23,6 +23,8 @@ export interface Answer {
   readonly problems?: readonly string[];
   /** What was changed, in order. */
   readonly touches: readonly string[];
+  /** When the first drops stood, seconds since 1970. */
+  readonly closedAt?: number;
 }
 
 const LOOKS: readonly string[] = ['show', 'list', '-c', '-k'];
@@ -41,7 +43,9 @@ function counted(order: Order, touches: string[]): System {
     async run(command, args, input) {
       if (order.deviceBound && args.includes('-c')) throw new Error('No such file or directory');
       if (!isLook(command, args)) touch(`${command} ${args.join(' ')}${input === undefined ? '' : ` < ${input}`}`);
-      return await linux.run(command, args, input);
+      const output = await linux.run(command, args, input);
+      if (command === 'nft' && args[0] === '-f') closedAt ??= Date.now() / 1000;
+      return output;
     },
     async set(path, value) {
       touch(`set ${path} ${value}`);
@@ -58,12 +62,14 @@ function counted(order: Order, touches: string[]): System {
   };
 }
 
+let closedAt: number | undefined;
 let watching: Watch | undefined;
 let watchTouches: string[] = [];
 let last: Applied | undefined;
 
 async function obey(order: Order): Promise<Answer> {
   const touches: string[] = [];
+  closedAt = undefined;
   const system = counted(order, touches);
   try {
     const p = plan(order.config, await survey(system));
@@ -80,7 +86,7 @@ async function obey(order: Order): Promise<Answer> {
       watchTouches = touches;
       watching = await watch(p, applied.ports, (e) => console.log(JSON.stringify(e)), system);
     }
-    return last === undefined ? { touches } : { applied: last, touches };
+    return { touches, ...(last ? { applied: last } : {}), ...(closedAt === undefined ? {} : { closedAt }) };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error), touches };
   }

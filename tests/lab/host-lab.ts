@@ -56,7 +56,21 @@ export interface Capture {
 
 /** Frames that arrive at `link` in the namespace: what the other end of its cable sent. */
 export async function capture(namespace: string, link: string): Promise<Capture> {
-  const args = ['netns', 'exec', namespace, 'tcpdump', '-l', '-n', '-e', '--immediate-mode', '-Q', 'in', '-i', link];
+  const args = [
+    'netns',
+    'exec',
+    namespace,
+    'tcpdump',
+    '-l',
+    '-n',
+    '-e',
+    '-tt',
+    '--immediate-mode',
+    '-Q',
+    'in',
+    '-i',
+    link,
+  ];
   const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const frames = new Lines();
   const notes = new Lines();

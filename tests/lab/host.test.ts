@@ -40,11 +40,11 @@ async function pingFrom(lab: HostLab, port: string, host: string, size: number, 
 }
 
 /** The kernel tries to send, in vain; then a marked frame gets out, and is the only one that was seen. */
-async function onlySentinel(lab: HostLab, seen: Capture, port: string, host: string): Promise<void> {
+async function onlySentinel(lab: HostLab, seen: Capture, port: string, host: string, since = 0): Promise<void> {
   await pingFrom(lab, port, host, 111);
   await pingFrom(lab, port, host, 222, DATAPATH_MARK);
   await seen.until((f) => f.includes('length 230'));
-  expect(seen.frames.filter((f) => !f.includes('length 230'))).toEqual([]);
+  expect(seen.frames.filter((f) => Number.parseFloat(f) > since && !f.includes('length 230'))).toEqual([]);
 }
 
 const lab = new HostLab('gsc-host');
@@ -96,6 +96,9 @@ describe('bridge', () => {
     const seen = await listen(lab.h1);
     await lab.ip(lab.g, 'link', 'set', 'dev', 'inner', 'up');
     await pingFrom(lab, 'inner', lab.h1, 111);
+    /* h1 needs no ARP for the port: an answer to a question asked before the flush would be seen after it. */
+    const port = JSON.parse(await lab.ip(lab.g, '-j', 'link', 'show', 'dev', 'inner'))[0].address as string;
+    await lab.ip(lab.h1, 'neigh', 'replace', '10.66.0.9', 'lladdr', port, 'dev', 'eth0');
     expect(await lab.pings(lab.h1, '10.66.0.9')).toBe(false);
     await lab.in(lab.g, 'nft', 'flush', 'ruleset');
     await pingFrom(lab, 'inner', lab.h1, 222);
@@ -342,7 +345,7 @@ describe('router', () => {
     const mac = JSON.parse(await lab.ip(lab.g, '-j', 'link', 'show', 'dev', 'outer'))[0].address;
     const g = start();
     const seen = await listen(lab.h2);
-    const { applied } = await g.succeed({ do: 'apply', config: router });
+    const { applied, closedAt } = await g.succeed({ do: 'apply', config: router });
     expect(applied?.ports).toEqual({ outer: 'gscip-outer', inner: 'gscip-inner', mtu: 1400 });
     expect(applied?.warnings).toEqual([]);
     expect(await network()).toEqual(before);
@@ -352,7 +355,8 @@ describe('router', () => {
     expect(await lab.pings(lab.g, '10.66.0.2')).toBe(false);
     await g.kill();
     expect(await lab.pings(lab.h2, '10.66.0.5')).toBe(false);
-    await onlySentinel(lab, seen, 'gscip-outer', lab.h2);
+    /* The NIC was in use until then. */
+    await onlySentinel(lab, seen, 'gscip-outer', lab.h2, closedAt);
   }, 40_000);
 
   test('released the NIC is as it was, and applied again it is closed', async () => {
