@@ -54,6 +54,8 @@ import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
 
 /** A superpacket of smaller segments is cut at this length instead: TCP is a byte stream, and a bound on records is needed. */
 export const SEGMENT_MIN = 512;
+/** A segment is cut only where its parts may be this long: bounds records where extension headers fill the path MTU. */
+const CUT_ROOM_MIN = 256;
 /** The MSS option is never clamped below it: Linux's own lower bound. A longer segment is cut. */
 const MSS_MIN = 88;
 
@@ -117,6 +119,7 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     total = room;
     flags &= ~(TCP_FIN | TCP_PSH);
   }
+  if (total > room && room < CUT_ROOM_MIN) return NO_ROOM;
   const step = stepOf(frame, total, room);
   if (state.lacksNumbers(Math.max(1, Math.ceil(total / step)))) return EXHAUSTED;
   if (syn && kept.mss >= 0) kept.mss = clampMss(kept.mss, frame, mtu);

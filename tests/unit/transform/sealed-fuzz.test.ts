@@ -9,7 +9,7 @@ import {
   sealDatagramRecords,
 } from '#transform/sealed-datagram.ts';
 import { openTcp, sealTcp, sealTcpBytes, sealTcpRecords } from '#transform/sealed-tcp.ts';
-import { FORM_FRAGMENT, FORM_NON_IP, FORM_TCP } from '#wire/frame.ts';
+import { FORM_NON_IP, FORM_TCP } from '#wire/frame.ts';
 import { GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, SLOT_HEADROOM } from '#wire/record.ts';
 import { icmpPacket, ipPacket, tcpPacket, udpPacket } from './plain-packets.ts';
 import { PROVIDERS } from './providers-list.ts';

@@ -334,6 +334,8 @@ describe.each(PROVIDERS)('sealed TCP, provider %s', (_name, create) => {
     expect(sealTcp(rig.work, rig.frame, state, 1500, 0)).toBe(dropCode('tcp-bad-header'));
     rig.arrive(tcpPacket({ version: 4 }, segment()));
     expect(sealTcp(rig.work, rig.frame, state, 72, 0)).toBe(dropCode('sealed-no-room'));
+    rig.arrive(tcpPacket({ version: 4 }, segment({ payload: pattern(1400) })));
+    expect(sealTcp(rig.work, rig.frame, state, 300, 0)).toBe(dropCode('sealed-no-room'));
     state.nextNumber = NUMBER_LIMIT;
     expect(sealTcp(rig.work, rig.frame, state, 1500, 0)).toBe(dropCode('sealed-exhausted'));
     expect([rig.work.recordCount, rig.work.jobCount]).toEqual([0, 0]);
