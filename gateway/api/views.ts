@@ -209,6 +209,7 @@ export const EVENT_NAMES = [
   'port-up',
   'port-down',
   'worker-failed',
+  'drops-restored',
   /* alarms that a negotiation raises */
   'decision-differs',
   'downgrade',

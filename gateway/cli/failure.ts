@@ -11,11 +11,14 @@ export const EXIT_MISTAKE = 2;
 export class Failure extends Error {
   readonly exitCode: number;
   readonly lines: readonly string[];
+  /** The lines begin with a file's name and place, for editors: the program's name does not stand before them. */
+  readonly places: boolean;
 
-  constructor(lines: readonly string[], exitCode: number = EXIT_FAILED) {
+  constructor(lines: readonly string[], exitCode: number = EXIT_FAILED, places = false) {
     super(lines.join('\n'));
     this.exitCode = exitCode;
     this.lines = lines;
+    this.places = places;
   }
 }
 
@@ -29,6 +32,7 @@ export const problemsFound = (problems: readonly Problem[], say: Say): Failure =
       say('problems-found', { count: problems.length }),
     ],
     EXIT_MISTAKE,
+    true,
   );
 
 /** What an exception says to a person: its own words where it has them in both languages, else its message. */

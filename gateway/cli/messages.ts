@@ -330,8 +330,12 @@ export const messages = {
   'event-port-up': { en: 'port {port} is up', ja: 'ポート{port}のリンクが確立しました' },
   'event-port-down': { en: 'port {port} is down', ja: 'ポート{port}のリンクが切れました' },
   'event-worker-failed': {
-    en: 'a worker failed; its traffic is refused',
-    ja: 'ワーカーが異常終了しました。担当していた通信は遮断されます',
+    en: 'a worker failed; the gateway ends, and nothing passes',
+    ja: 'ワーカーが異常終了しました。ゲートウェイを終了し、すべての通信を遮断します',
+  },
+  'event-drops-restored': {
+    en: 'somebody had removed the rules that keep {ports} closed; they are back',
+    ja: '{ports}を遮断する規則が削除されていたため、元に戻しました',
   },
   'event-decision-differs': {
     en: 'a gateway on the path decides otherwise for {device} and {peer}; its message was refused',

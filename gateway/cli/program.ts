@@ -29,7 +29,7 @@ export async function runCommandLine(
       return EXIT_MISTAKE;
     }
     if (error instanceof Failure) {
-      for (const line of error.lines) problem(`${PROGRAM}: ${line}`);
+      for (const line of error.lines) problem(error.places ? line : `${PROGRAM}: ${line}`);
       return error.exitCode;
     }
     problem(

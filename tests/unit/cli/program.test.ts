@@ -117,7 +117,8 @@ describe('check', () => {
     writeFileSync(config, 'kind: router\nouter: eth0\nworkers: 0\nspeed: 9\n');
     expect(await gateway(['check', '--config', config], 'ja')).toBe(2);
     expect(err).toHaveLength(3);
-    expect(err[0]).toContain(`${config}:3:10: workers: 1～64の整数`);
+    expect(err[0]).toMatch(`${config}:3:10: workers: 1～64の整数`);
+    expect(err[0]?.startsWith(config)).toBe(true);
     expect(err[1]).toContain(`${config}:4:1: speed:`);
     expect(err[2]).toContain('2件の誤り');
   });

@@ -1,0 +1,60 @@
+/**
+ * `gscip-gateway`: puts the command line together with the terminal, and with the parts of the gateway that some
+ * commands run in this process. Those are loaded when they are needed: `status` starts neither.
+ */
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Surroundings } from './commands.ts';
+import { languageOf } from './language.ts';
+import { sayIn } from './messages.ts';
+import { runCommandLine } from './program.ts';
+
+/** Characters of standard input that are read: a token is far shorter. */
+const MAX_INPUT = 16_384;
+
+async function input(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > MAX_INPUT) break;
+  }
+  return text.slice(0, MAX_INPUT);
+}
+
+const around: Surroundings = {
+  say: sayIn(languageOf(process.env)),
+  environment: process.env,
+  terminal: process.stderr.isTTY === true,
+  out: (line) => process.stdout.write(`${line}\n`),
+  input,
+  onStop: (each) => {
+    process.on('SIGINT', each).on('SIGTERM', each);
+    return () => process.off('SIGINT', each).off('SIGTERM', each);
+  },
+  pause: (ms) => pause(ms),
+  start: async (options) => (await import('../main.ts')).startGateway(options),
+  enrol: async (token, stateDir, { force }) => {
+    const { enrol } = await import('#keys/enrol.ts');
+    const software = `${packageJson.name} ${packageJson.version}`;
+    return enrol(token, stateDir, { name: hostname(), software, force });
+  },
+  release: async (config) => {
+    const [{ release }, { plan, survey }, { linux }] = await Promise.all([
+      import('#host/host.ts'),
+      import('#host/plan.ts'),
+      import('#host/system.ts'),
+    ]);
+    await release(plan(config, await survey(linux)));
+  },
+};
+
+/* `gscip-gateway flows | head` is no failure. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await runCommandLine(process.argv.slice(2), packageJson.version, around, (line) =>
+  process.stderr.write(`${line}\n`),
+);
