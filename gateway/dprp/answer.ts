@@ -100,7 +100,6 @@ export class Answer {
     const refuses = this.#objection !== undefined;
     this.#decision = refuses ? decide(initiator, side, { translated, refused: true }) : common;
     this.#encoded = encodeDecision(this.#decision);
-    if (isBehind(side.entries, dde.info.entries)) ask(machine, step, 'group-key');
 
     const sealed = seal(crypto, machine.random, {
       type: TYPE_RGI,
@@ -163,6 +162,7 @@ export class Answer {
       return 'dprp-decision';
     }
 
+    if (isBehind(self.entries, this.#peerInfo.entries)) ask(this.#machine, step, 'group-key');
     const transcript = transcriptHash(this.#ddeHash, this.#rgiHash, this.#encoded);
     let proofR: Uint8Array = new Uint8Array(PROOF_LENGTH);
     if (decision.outcome === 'protect') {
@@ -185,8 +185,10 @@ export class Answer {
       this.#install(step, peer, derived.prk, transcript, rivalry());
     } else {
       if (!equal(mpit.proof, proofR)) return 'dprp-proof';
-      if (this.#objection === undefined) out.push(settle(policy, this.pair, peer.ge, decision, self.mode, limits, now));
-      else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
+      if (this.#objection === undefined) {
+        const serves = policy.heldGenerations(this.pair) !== 0;
+        out.push(settle(this.pair, peer.ge, decision, self.mode, serves, limits, now));
+      } else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
     }
 
     const sealed = seal(crypto, this.#machine.random, {

@@ -65,7 +65,9 @@ export class Negotiation {
   readonly #ddeHash: Uint8Array;
   #ephemeral: Ephemeral | undefined;
   #sawGateway = false;
-  #installed = false;
+  #installed: number | undefined; /* generation */
+  /** Generations, bit 0–3, that were given up and that the owner, told in the same step, may still count as held. */
+  #gone: number;
   #awaited: Awaited | undefined;
 
   /* the request that is out: DDE, then MPIT */
@@ -75,7 +77,7 @@ export class Negotiation {
   #deadline: Millis;
   readonly #sentAt: Millis[] = []; /* every request; its sequence number is its place + 1 */
 
-  /** Takes over the ephemeral key pair. */
+  /** Takes over the ephemeral key pair. `gone`: what the negotiation before this one gave up in the same step. */
   constructor(
     machine: Machine,
     step: Step,
@@ -84,6 +86,7 @@ export class Negotiation {
     why: Why,
     ephemeral: Ephemeral,
     domain: DomainKey,
+    gone: number,
   ) {
     const { self, now } = step;
     this.#machine = machine;
@@ -92,6 +95,7 @@ export class Negotiation {
     this.why = why;
     this.startedAt = now;
     this.#domainKey = domain;
+    this.#gone = gone;
     this.#ephemeral = ephemeral;
     this.#id = machine.random(NEGOTIATION_ID_LENGTH);
     this.idText = Buffer.from(this.#id).toString('hex');
@@ -99,7 +103,7 @@ export class Negotiation {
     this.#nonce = random.subarray(0, NEGOTIATION_NONCE_LENGTH);
     this.#echoId = (random[NEGOTIATION_NONCE_LENGTH] << 8) | random[NEGOTIATION_NONCE_LENGTH + 1];
     this.#addresses = addressesOf(pair.device, pair.peer);
-    this.#side = self.side(machine.crypto.aesInHardware, machine.policy.heldGenerations(pair));
+    this.#side = self.side(machine.crypto.aesInHardware, machine.policy.heldGenerations(pair) & ~gone);
     const sealed = seal(machine.crypto, machine.random, {
       type: TYPE_DDE,
       negotiation: this.#id,
@@ -132,7 +136,7 @@ export class Negotiation {
 
   /** Keys of this negotiation are installed and not yet confirmed. */
   get installed(): boolean {
-    return this.#installed;
+    return this.#installed !== undefined;
   }
 
   /** When `tick` has something to do. */
@@ -240,7 +244,7 @@ export class Negotiation {
         new Uint8Array(PROOF_LENGTH),
         new Uint8Array(PROOF_LENGTH),
       );
-      out.push(settle(policy, this.pair, peer.ge, decision, self.mode, limits, now));
+      out.push(settle(this.pair, peer.ge, decision, self.mode, this.#serves(), limits, now));
       return undefined;
     }
     const groupKey = self.groupKey(decision.group, decision.version);
@@ -290,7 +294,7 @@ export class Negotiation {
 
   /** `alone`: no generation is held by both ends, so nothing else can serve until CDN. */
   #install(step: Step, peer: Peer, d: Decision, prk: KeyHandle, transcript: Uint8Array, alone: boolean): void {
-    this.#installed = true;
+    this.#installed = d.generation;
     step.out.push({
       do: 'install',
       send: alone,
@@ -324,7 +328,7 @@ export class Negotiation {
     if (!macFits(this.#machine.crypto, peer.fromPeer, opened)) return 'dprp-mac';
     if (!equal(cdn.proof, awaited.proof)) return 'dprp-proof';
     this.#go('cdn');
-    if (this.#installed && !this.yields) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.idText });
+    if (this.installed && !this.yields) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.idText });
     return undefined;
   }
 
@@ -333,11 +337,13 @@ export class Negotiation {
     if (this.#go('overtaken')) this.#release();
   }
 
-  /** § 6.4, § 6.5: ends at once; installed keys are given up. */
-  cancel(step: Step): void {
-    if (!this.#go('cancelled')) return;
-    this.#release();
-    this.#giveUpKeys(step);
+  /** § 6.4, § 6.5: ends at once; installed keys are given up. Returns the generations that are thereby gone. */
+  cancel(step: Step): number {
+    if (this.#go('cancelled')) {
+      this.#release();
+      this.#giveUpKeys(step);
+    }
+    return this.#gone;
   }
 
   tick(step: Step): void {
@@ -359,7 +365,7 @@ export class Negotiation {
         return;
       case 'confirming': {
         this.#go('expired');
-        if (!this.#installed) return;
+        if (!this.installed) return;
         this.#giveUpKeys(step);
         if (this.rival === undefined) this.#unanswered(step, 'negotiation-failed');
         return;
@@ -370,8 +376,9 @@ export class Negotiation {
   }
 
   #giveUpKeys(step: Step): void {
-    if (!this.#installed) return;
-    this.#installed = false;
+    if (this.#installed === undefined) return;
+    this.#gone |= 1 << this.#installed;
+    this.#installed = undefined;
     step.out.push({ do: 'abandon', pair: this.pair, negotiation: this.idText });
     if (this.rival !== undefined) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.rival });
   }
@@ -383,7 +390,15 @@ export class Negotiation {
 
   #unanswered(step: Step, what: Unanswered): void {
     const { policy, limits } = this.#machine;
-    step.out.push(...settleUnanswered(policy, this.pair, step.self.mode, what, this.#sawGateway, limits, step.now));
+    const { mode } = step.self;
+    step.out.push(
+      ...settleUnanswered(policy, this.pair, mode, what, this.#sawGateway, this.#serves(), limits, step.now),
+    );
+  }
+
+  /** True when an association serves the pair, other than the one that this negotiation gave up. */
+  #serves(): boolean {
+    return (this.#machine.policy.heldGenerations(this.pair) & ~this.#gone) !== 0;
   }
 
   /** § 7.1: shorter only where this destination itself echoed before. */

@@ -6,7 +6,9 @@ import { addressKey, pairKey } from '#wire/address.ts';
 import {
   DDE_MIN,
   decodeDde,
+  FORMAT_VERSION,
   type Header,
+  isDprp,
   NEGOTIATION_ID_LENGTH,
   NO_ASSOCIATION_LENGTH,
   SEALED_AT,
@@ -58,6 +60,13 @@ const CARRIER: Readonly<Record<number, Received['icmp']>> = {
   [TYPE_NO_ASSOCIATION]: 'error',
 };
 
+/** A DDE that comes back as it went out. Looked at before its lengths: some hosts cut their echoes short. */
+function isEcho({ icmp, payload }: Received): boolean {
+  return (
+    icmp === 'reply' && isDprp(payload, 0, payload.length) && payload[4] === FORMAT_VERSION && payload[5] === TYPE_DDE
+  );
+}
+
 const REFILL_AFTER = 1; /* ms from the use of an ephemeral key pair to the tick that makes new ones */
 
 class Negotiations implements Dprp {
@@ -108,10 +117,11 @@ class Negotiations implements Dprp {
     const step: Step = { self, now, out };
     const key = pairKey(pair.device, pair.peer);
     const running = this.#running.get(key);
+    let gone = 0;
     if (running !== undefined) {
       /* § 6.4: a far end that lost its keys cannot confirm; everyone else joins what runs. */
       if (why !== 'heal' || running.state !== 'confirming') return out;
-      running.cancel(step);
+      gone = running.cancel(step);
       this.#running.delete(key);
     }
     if (this.#overloaded(pair, why, now)) {
@@ -121,7 +131,7 @@ class Negotiations implements Dprp {
       } else out.push({ do: 'keep', pair: copyPair(pair), reason, until: after(now, limits.inboundEvery) });
       return out;
     }
-    this.#start(step, copyPair(pair), key, why, self.newestDomainKey);
+    this.#start(step, copyPair(pair), key, why, self.newestDomainKey, gone);
     return out;
   }
 
@@ -135,17 +145,17 @@ class Negotiations implements Dprp {
     return inbound >= running / 4 || !this.#inbound.allow(addressKey(pair.peer), now);
   }
 
-  #start(step: Step, pair: Pair, key: string, why: Why, domainKey: DomainKey): void {
+  #start(step: Step, pair: Pair, key: string, why: Why, domainKey: DomainKey, gone: number): void {
     this.#settled.get(key)?.cancel(step);
     this.#settled.delete(key);
     const ephemeral = this.#takeEphemeral(step.now);
     if (ephemeral === undefined) {
       const until = after(step.now, this.#machine.limits.retryAfter);
-      const held = this.#machine.policy.heldGenerations(pair) !== 0;
+      const held = this.#machine.policy.heldGenerations(pair) & ~gone;
       step.out.push({ do: held ? 'keep' : 'discard', pair, reason: 'overloaded', until });
       return;
     }
-    this.#file(new Negotiation(this.#machine, step, pair, key, why, ephemeral, domainKey));
+    this.#file(new Negotiation(this.#machine, step, pair, key, why, ephemeral, domainKey, gone));
   }
 
   /* ---- what arrives ---- */
@@ -160,19 +170,17 @@ class Negotiations implements Dprp {
     if (self === undefined) return drop('dprp-no-keys');
     if (message.from === 'inner') return drop('dprp-from-inside');
     const step: Step = { self, now, out };
+    const key = pairKey(message.pair.device, message.pair.peer);
+    const found = this.#running.get(key) ?? this.#settled.get(key);
+    if (isEcho(message)) {
+      const refused = found === undefined ? 'dprp-echo' : found.echo(step, message);
+      if (found !== undefined) this.#file(found);
+      return refused === undefined ? out : drop(refused);
+    }
     const header = peek(message);
     if (typeof header === 'string') {
       if (header === 'dprp-version') this.#sayGeHere(step, message);
       return drop(header);
-    }
-    const key = pairKey(message.pair.device, message.pair.peer);
-    const found = this.#running.get(key) ?? this.#settled.get(key);
-
-    if (header.type === TYPE_DDE && message.icmp === 'reply') {
-      if (found === undefined) return drop('dprp-echo');
-      const refused = found.echo(step, message);
-      this.#file(found);
-      return refused === undefined ? out : drop(refused);
     }
     if (CARRIER[header.type] !== message.icmp) return drop('dprp-type');
     if (header.type === TYPE_GE_HERE) {
@@ -311,7 +319,7 @@ class Negotiations implements Dprp {
     if (typeof result !== 'object') return result;
     found.cancel(step);
     this.#file(found);
-    this.#start(step, found.pair, found.key, found.why, result);
+    this.#start(step, found.pair, found.key, found.why, result, 0);
     return undefined;
   }
 
@@ -396,12 +404,14 @@ class Negotiations implements Dprp {
     if (goesOn || before === undefined) return out;
 
     this.#answers.clear();
-    const ended = [...this.#running.values()];
-    for (const negotiation of [...ended, ...this.#settled.values()]) negotiation.cancel({ self: before, now, out });
+    const last: Step = { self: before, now, out };
+    const ended = [...this.#running.values()].map((negotiation) => ({ negotiation, gone: negotiation.cancel(last) }));
+    for (const negotiation of this.#settled.values()) negotiation.cancel(last);
     this.#running.clear();
     this.#settled.clear();
-    for (const { pair, key, why } of ended) {
-      if (self !== undefined) this.#start({ self, now, out }, pair, key, why, self.newestDomainKey);
+    for (const { negotiation, gone } of ended) {
+      const { pair, key, why } = negotiation;
+      if (self !== undefined) this.#start({ self, now, out }, pair, key, why, self.newestDomainKey, gone);
       else {
         out.push({ do: 'discard', pair, reason: 'no-keys', until: after(now, this.#machine.limits.retryAfter) });
       }

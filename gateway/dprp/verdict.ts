@@ -32,13 +32,13 @@ export function object(pair: Pair, peerGe: GeId, o: Objection, limits: Limits, n
   return o.alarm === undefined ? [discard] : [{ do: 'alarm', name: o.alarm, pair }, discard];
 }
 
-/** § 4.2: what an authenticated decision other than 'protect' means here. */
+/** § 4.2: what an authenticated decision other than 'protect' means here. `serves`: an association serves the pair. */
 export function settle(
-  policy: DprpPolicy,
   pair: Pair,
   peerGe: GeId,
   decision: Decision,
   own: Mode,
+  serves: boolean,
   limits: Limits,
   now: Millis,
 ): Action {
@@ -48,7 +48,6 @@ export function settle(
   /* Not now, but nothing speaks against what serves. */
   const later = (reason: Reason): Action => {
     const until = after(now, limits.retryAfter);
-    const serves = policy.heldGenerations(pair) !== 0;
     return serves ? { do: 'keep', pair, reason, until } : { do: 'discard', pair, reason, until, peerGe };
   };
   switch (decision.outcome) {
@@ -86,6 +85,7 @@ export function settleUnanswered(
   own: Mode,
   what: Unanswered,
   sawGateway: boolean,
+  serves: boolean,
   limits: Limits,
   now: Millis,
 ): Action[] {
@@ -95,7 +95,7 @@ export function settleUnanswered(
   const discard = (reason: Reason, until: Millis): Action => ({ do: 'discard', pair, reason, until });
   const alarm: Action = { do: 'alarm', name: 'downgrade', pair };
 
-  if (policy.heldGenerations(pair) !== 0) {
+  if (serves) {
     const keep: Action = { do: 'keep', pair, reason: what, until: soon };
     return what === 'no-gateway-echo' && known ? [alarm, keep] : [keep];
   }
