@@ -1,5 +1,6 @@
 /** What the lab of gateway/host needs: three namespaces, a gateway process inside the middle one, captures at the others. */
 import { execFile, spawn } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { HostEvent } from '#host/watch.ts';
 import type { Answer, Order } from './host-child.ts';
@@ -169,6 +170,8 @@ export class HostLab {
   }
 
   async remove(): Promise<void> {
+    const id = (await this.in(this.g, 'readlink', '/proc/self/ns/net').catch(() => '')).replace(/\D/g, '');
+    await rm(`/run/gscip/outer-${id}.json`, { force: true });
     for (const ns of [this.g, this.h1, this.h2]) await run('ip', 'netns', 'del', ns).catch(() => '');
   }
 
