@@ -66,6 +66,15 @@ describe('an index', () => {
     );
   });
 
+  test('tells keys apart by their words where all hashes are equal', () => {
+    const index = new HashIndex(20, 2, 2, (into) => into.fill(0));
+    const rows = Array.from({ length: 20 }, (_, n) => add(index, [n, 5]));
+    expect(new Set(rows).size).toBe(20);
+    for (const odd of rows.filter((_, n) => n % 2 === 1)) index.remove(odd);
+    expect(rows.map((_, n) => ask(index, [n, 5]))).toEqual(rows.map((row, n) => (n % 2 === 1 ? -1 : row)));
+    expect(ask(index, [5, 0])).toBe(-1);
+  });
+
   test('offers the lowest of a few, and in the end looks at every row', () => {
     const index = indexOf(100);
     for (let n = 0; n < 100; n++) add(index, [n, n]);
