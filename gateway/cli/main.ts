@@ -2,13 +2,17 @@
  * `gscip-gateway`: puts the command line together with the terminal, and with the parts of the gateway that some
  * commands run in this process. Those are loaded when they are needed: `status` starts neither.
  */
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import packageJson from '../../package.json' with { type: 'json' };
 import type { Surroundings } from './commands.ts';
 import { languageOf } from './language.ts';
 import { sayIn } from './messages.ts';
 import { runCommandLine } from './program.ts';
+
+const { name: packageName, version } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { name: string; version: string };
 
 /** Characters of standard input that are read: a token is far shorter. */
 const MAX_INPUT = 16_384;
@@ -36,7 +40,7 @@ const around: Surroundings = {
   start: async (options) => (await import('../main.ts')).startGateway(options),
   enrol: async (token, stateDir, { force }) => {
     const { enrol } = await import('#keys/enrol.ts');
-    const software = `${packageJson.name} ${packageJson.version}`;
+    const software = `${packageName} ${version}`;
     return enrol(token, stateDir, { name: hostname(), software, force });
   },
   release: async (config) => {
@@ -55,6 +59,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await runCommandLine(process.argv.slice(2), packageJson.version, around, (line) =>
+process.exitCode = await runCommandLine(process.argv.slice(2), version, around, (line) =>
   process.stderr.write(`${line}\n`),
 );
