@@ -21,14 +21,16 @@ import { findLink, type PortRole, readLinks } from '#host/links.ts';
 import { type HostPlan, plan, survey } from '#host/plan.ts';
 import { HostError, linux } from '#host/system.ts';
 import { type HostEvent, watch } from '#host/watch.ts';
-import { type KeyAlarm, KeyClient, type KeyState } from '#keys/client.ts';
+import { KeyClient } from '#keys/client.ts';
 import type { KeyRing } from '#keys/ring.ts';
+import type { KeyAlarm, KeyState } from '#keys/state.ts';
+import type { StoredIdentity } from '#keys/store.ts';
 import { native } from '#native/native.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import { createNativeProvider } from '#transform/providers/native.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
 import { createGrantMemory } from '#transform/providers/noble-grants.ts';
-import { addressFromText } from '#wire/address.ts';
+import { addressFromText, addressText } from '#wire/address.ts';
 import { macFromText, macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
 import type { Log } from './log.ts';
@@ -72,7 +74,11 @@ class Gateway {
   readonly #keys: KeyClient;
   readonly #pool: WorkerPool;
   readonly #sockets: PortSockets;
-  readonly #ports: (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[] = [undefined, undefined, undefined];
+  readonly #ports: (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[] = [
+    undefined,
+    undefined,
+    undefined,
+  ];
   /** Undone in reverse by `close`. */
   readonly #undo: (() => Promise<void> | void)[] = [];
   readonly #ended = Promise.withResolvers<number>();
@@ -225,7 +231,12 @@ class Gateway {
     switch (message.type) {
       case 'remember': {
         const { address, ge, transform, left } = message.peer;
-        this.#keys.peers.put({ address: hexOf(address), ge, transform, until: Date.now() + left });
+        this.#keys.peers.put({
+          address: Buffer.from(addressFromText(address) ?? []).toString('hex'),
+          ge,
+          transform,
+          until: Date.now() + left,
+        });
         break;
       }
       case 'ask-gms':
@@ -277,16 +288,15 @@ class Gateway {
     return { withoutKeys, nonIp, exceptions: this.#exceptions, protectedPrefixes };
   }
 
-  async #enrol(token: string, force: boolean): Promise<KeyState> {
+  async #enrol(token: string, force: boolean): Promise<StoredIdentity> {
     this.#enrolling = decodeToken(token).endpoints;
     this.#pool.setPolicy(this.#policy());
     try {
-      await this.#keys.enrol(token, { kind: this.#config.kind, force });
+      return await this.#keys.enrol(token, { kind: this.#config.kind, force });
     } finally {
       this.#enrolling = [];
       this.#pool.setPolicy(this.#policy());
     }
-    return this.#keys.state;
   }
 
   #keyAlarm({ name, message }: KeyAlarm): void {
@@ -386,6 +396,11 @@ function gmsView(state: KeyState): GmsView {
 }
 
 /** The store keeps addresses as hex digits and the end as a time of day. */
-function asRemembered({ address, ge, transform, until }: ReturnType<KeyClient['peers']['list']>[number]): RememberedPeer {
-  return { address: textOf(address), ge, transform, left: until - Date.now() };
+function asRemembered({
+  address,
+  ge,
+  transform,
+  until,
+}: ReturnType<KeyClient['peers']['list']>[number]): RememberedPeer {
+  return { address: addressText(Buffer.from(address, 'hex')), ge, transform, left: until - Date.now() };
 }

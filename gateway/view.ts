@@ -17,6 +17,7 @@ import type {
 import type { GatewayConfig } from '#config/config.ts';
 import type { ExceptionRule, ExplainView, FlowRow, Query, WorkerStatus } from '#datapath/messages.ts';
 import type { KeyRing } from '#keys/ring.ts';
+import type { StoredIdentity } from '#keys/store.ts';
 import { PORTS } from '#wire/record.ts';
 
 /** What the view reads of the running gateway. */
@@ -31,7 +32,7 @@ export interface GatewayFacts {
   ports(): readonly (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[];
   query<T>(query: Query): Promise<T[]>;
   stop(why: string): void;
-  enrol(token: string, force: boolean): Promise<{ readonly ge: string; readonly name: string }>;
+  enrol(token: string, force: boolean): Promise<StoredIdentity>;
 }
 
 /** Rows asked of each worker before filters choose: more than any table that a person reads. */
@@ -60,7 +61,9 @@ export class GatewayReport implements GatewayView {
       state: facts.state(),
       ...(ring !== undefined && { mode: ring.mode, ge: ring.ge, name: ring.name }),
       gms: facts.gms(),
-      ports: facts.ports().flatMap((port, role) => (port === undefined ? [] : [{ ...port, ...portSums(workers, role) }])),
+      ports: facts
+        .ports()
+        .flatMap((port, role) => (port === undefined ? [] : [{ ...port, ...portSums(workers, role) }])),
       workers: workers.length,
       cipher: facts.config.cipher,
       pairs: sumByVerdict(workers),
@@ -80,7 +83,9 @@ export class GatewayReport implements GatewayView {
         transform,
         version: keys[0].version,
       })),
-      exceptions: facts.exceptions().map((rule, i) => ({ ...rule, hits: sum(workers, (w) => w.exceptionHits[i] ?? 0) })),
+      exceptions: facts
+        .exceptions()
+        .map((rule, i) => ({ ...rule, hits: sum(workers, (w) => w.exceptionHits[i] ?? 0) })),
       uptimeMs: Math.round(performance.now() - facts.startedAt),
       memoryBytes: process.memoryUsage.rss(),
     };
@@ -124,7 +129,7 @@ export class GatewayReport implements GatewayView {
     this.#facts.stop(why);
   }
 
-  enrol(token: string, force: boolean): Promise<{ readonly ge: string; readonly name: string }> {
+  enrol(token: string, force: boolean): Promise<StoredIdentity> {
     return this.#facts.enrol(token, force);
   }
 

@@ -128,7 +128,11 @@ export class Associations {
     const pair = association.pair;
     const current = this.sender(pair);
     if (current === association) return;
-    if (current !== undefined && startedTogether(current, association) && current.initiatorGe < association.initiatorGe) {
+    if (
+      current !== undefined &&
+      startedTogether(current, association) &&
+      current.initiatorGe < association.initiatorGe
+    ) {
       if (current.confirmed) this.endLater(association, now);
       return;
     }

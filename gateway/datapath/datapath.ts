@@ -42,13 +42,22 @@ import { type Association, Associations } from './associations.ts';
 import { CLASS_ALWAYS, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
 import { Counters } from './counters.ts';
 import { type HeldFrame, HoldQueue } from './hold.ts';
-import { BATCH, FLOW_LIMITS, MAX_MACS, PAIR_LIMITS, SWEEP_ENTRIES, SWEEP_MS, WORK_BYTES, WORK_RECORDS } from './limits.ts';
+import {
+  BATCH,
+  FLOW_LIMITS,
+  MAX_MACS,
+  PAIR_LIMITS,
+  SWEEP_ENTRIES,
+  SWEEP_MS,
+  WORK_BYTES,
+  WORK_RECORDS,
+} from './limits.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
 import { type Lane, Negotiator } from './negotiate.ts';
 import { Policy } from './policy.ts';
 import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
-import { Replies, REPLY_ROOM } from './replies.ts';
+import { REPLY_ROOM, Replies } from './replies.ts';
 import { transmitAll } from './transmit.ts';
 
 export interface DatapathStart {
@@ -110,7 +119,13 @@ export class Datapath implements Lane {
     this.macs = new MacTable(MAX_MACS, fill);
     this.remembered = new RememberedPeers();
     const dprp = createDprp({
-      policy: Negotiator.policyFor(() => this, this.policy, this.associations, this.remembered, () => this.#now),
+      policy: Negotiator.policyFor(
+        () => this,
+        this.policy,
+        this.associations,
+        this.remembered,
+        () => this.#now,
+      ),
       crypto: start.provider,
       random: start.random,
     });
@@ -423,7 +438,13 @@ export class Datapath implements Lane {
     return this.pairs.find(device, bytesToWords(of.peer), versionOfWords(device));
   }
 
-  emitEcho(pair: Pair<Association>, icmp: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void {
+  emitEcho(
+    pair: Pair<Association>,
+    icmp: 'request' | 'reply',
+    id: number,
+    sequence: number,
+    payload: Uint8Array,
+  ): void {
     this.#fitReply(payload.length);
     this.#replies.echo(pair, icmp, id, sequence, payload);
   }
@@ -473,7 +494,8 @@ export class Datapath implements Lane {
   setPolicy(settings: PolicySettings, now: Millis): void {
     this.#now = now;
     this.policy.set(settings);
-    for (const pair of this.pairs.values()) if (pair.verdict === 'plain' || pair.verdict === 'discard') pair.verdict = 'unknown';
+    for (const pair of this.pairs.values())
+      if (pair.verdict === 'plain' || pair.verdict === 'discard') pair.verdict = 'unknown';
   }
 
   /** The former ports stay their owner's to close. */

@@ -4,7 +4,16 @@ import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { ADDRESS_UNICAST, addressClass, addressFromText, bytesToWords } from '#wire/address.ts';
 import { PORTS } from '#wire/record.ts';
 import type { Datapath } from './datapath.ts';
-import type { ExplainView, FlowRow, FromWorker, IdentityMessage, PairView, Query, ToWorker, WorkerStatus } from './messages.ts';
+import type {
+  ExplainView,
+  FlowRow,
+  FromWorker,
+  IdentityMessage,
+  PairView,
+  Query,
+  ToWorker,
+  WorkerStatus,
+} from './messages.ts';
 import { flowRow, pairView } from './views.ts';
 
 type Handled = Exclude<ToWorker, { type: 'ports' | 'stop' }>;
@@ -150,7 +159,7 @@ export class Desk {
       ...base,
       class: 'pair',
       verdict: first.verdict,
-      reason: first.reason,
+      ...(first.reason !== undefined && { reason: first.reason }),
     };
   }
 }

@@ -68,7 +68,8 @@ interface Decided {
   readonly device: string;
   readonly peer: string;
   readonly verdict: Verdict;
-  readonly reason: Reason | 'negotiating';
+  /** Absent while nothing was found out. */
+  readonly reason?: Reason;
   readonly transform?: TransformName;
   readonly group?: number;
   readonly peerGe?: GeId;
@@ -101,7 +102,7 @@ export interface ExplainView {
   readonly device?: string;
   readonly class: 'exception' | 'never-negotiated' | 'pair' | 'without-keys';
   readonly verdict: Verdict;
-  readonly reason?: Reason | 'negotiating';
+  readonly reason?: Reason;
   readonly exception?: ExceptionRule;
   readonly pairs: readonly PairView[];
   readonly remembered?: RememberedPeer;

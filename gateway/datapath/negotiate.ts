@@ -20,7 +20,14 @@ import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
-import { ONE_WAY_MS, PER_PAIR_MS, RENEW_AFTER_MS, RENEW_RETRY_MS, RENEW_SPREAD_MS, REVALIDATE_BEFORE_MS } from './limits.ts';
+import {
+  ONE_WAY_MS,
+  PER_PAIR_MS,
+  RENEW_AFTER_MS,
+  RENEW_RETRY_MS,
+  RENEW_SPREAD_MS,
+  REVALIDATE_BEFORE_MS,
+} from './limits.ts';
 import type { FromWorker } from './messages.ts';
 import type { Policy } from './policy.ts';
 import { pairView } from './views.ts';

@@ -10,7 +10,6 @@ import { fragmentRecord } from '#transform/fragments.ts';
 import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
 import { REASSEMBLY_BYTES, Reassembly } from '#transform/reassembly.ts';
 import {
-
   openDatagram,
   sealDatagram,
   sealDatagramBytes,
@@ -20,19 +19,17 @@ import {
   TRAILER,
   tooBigMtu,
 } from '#transform/sealed-datagram.ts';
-import { OPEN_TCP_BYTES, openTcp, sealedTcpGeneration, sealTcp, sealTcpBytes, sealTcpRecords } from '#transform/sealed-tcp.ts';
+import {
+  OPEN_TCP_BYTES,
+  openTcp,
+  sealedTcpGeneration,
+  sealTcp,
+  sealTcpBytes,
+  sealTcpRecords,
+} from '#transform/sealed-tcp.ts';
 import { settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
-import {
-  KIND_DROPPED,
-  KIND_OPENED,
-  KIND_PLAIN,
-  W_JOB,
-  W_JOBS,
-  W_KIND,
-  W_STATE,
-  type Work,
-} from '#transform/work.ts';
+import { KIND_DROPPED, KIND_OPENED, KIND_PLAIN, W_JOB, W_JOBS, W_KIND, W_STATE, type Work } from '#transform/work.ts';
 import { wordsEqual } from '#wire/address.ts';
 import { ETHER_HEADER } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
@@ -41,7 +38,7 @@ import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
 import type { Policy } from './policy.ts';
-import { type Replies, REPLY_ROOM } from './replies.ts';
+import { REPLY_ROOM, type Replies } from './replies.ts';
 
 export interface ProtectParts {
   readonly work: Work;

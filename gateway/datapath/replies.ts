@@ -10,16 +10,7 @@ import { isDprp } from '#wire/dprp.ts';
 import { macSwap } from '#wire/ethernet.ts';
 import { FORM_ICMP_ERROR, type Frame } from '#wire/frame.ts';
 import { ECHO_SEQUENCE, icmpErrorAllowed, QUOTE_LENGTH, writeEcho, writeProhibited, writeTooBig } from '#wire/icmp.ts';
-import {
-  F_LENGTH,
-  F_OFFSET,
-  F_PORT,
-  F_STRIDE,
-  F_VLAN_TCI,
-  F_VLAN_TPID,
-  PORT_INNER,
-  PORT_OUTER,
-} from '#wire/record.ts';
+import { F_LENGTH, F_OFFSET, F_PORT, F_STRIDE, F_VLAN_TCI, F_VLAN_TPID, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';
 import { ERRORS_PER_SECOND, PER_PAIR_MS } from './limits.ts';
@@ -39,13 +30,7 @@ export class Replies {
   }
 
   /** An Echo from the pair's device to its peer, on the way the device's own frames take. */
-  echo(
-    pair: Pair<Association>,
-    kind: 'request' | 'reply',
-    id: number,
-    sequence: number,
-    payload: Uint8Array,
-  ): void {
+  echo(pair: Pair<Association>, kind: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void {
     if (pair.outward.length === 0) return;
     const { slab, view } = this.#work;
     const at = this.#begin(pair.outward, payload.length);

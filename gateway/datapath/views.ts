@@ -13,7 +13,7 @@ export function pairView(pair: Pair<Association>, associations: Associations, he
     device: addressText(pair.deviceBytes),
     peer: addressText(pair.peerBytes),
     verdict: pair.verdict,
-    reason: decided ? (pair.reason as Reason) : 'negotiating',
+    ...(decided && { reason: pair.reason as Reason }),
     held,
     idleMs: Math.max(0, now - pair.lastSeen),
     ...(sender !== undefined && {
@@ -43,7 +43,7 @@ export function flowRow(
     peer: flow.peer,
     peerPort: flow.peerPort,
     verdict: pair?.verdict ?? 'unknown',
-    reason: decided ? (pair.reason as Reason) : 'negotiating',
+    ...(decided && { reason: pair.reason as Reason }),
     packetsOut: flow.packetsOut,
     bytesOut: flow.bytesOut,
     packetsIn: flow.packetsIn,

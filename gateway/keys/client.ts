@@ -9,6 +9,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { BUNDLE_EVENT, compareSequence, PATHS, sequenceSchema, sequenceText } from '#gms/delivery.ts';
+import type { Endpoint, Endpoint } from '#gms/endpoint.ts';
 import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
 import { secretObject } from '#gms/raw-keys.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
@@ -48,6 +49,8 @@ interface Events {
   ring: [KeyRing | undefined];
   state: [KeyState];
   alarm: [KeyAlarm];
+  /** The GMS had all remembered peers forgotten; the stored ones are gone. */
+  'forget-peers': [];
 }
 
 export class KeyClient extends EventEmitter<Events> {
@@ -95,6 +98,16 @@ export class KeyClient extends EventEmitter<Events> {
     return this.#ring;
   }
 
+  /** Addresses of the GMS as enrolment told them; none before it. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#store.identity()?.endpoints ?? [];
+  }
+
+  /** Where the GMS is reached: as the bundle says, then as the token said. Excepted also while there are no keys. */
+  get endpoints(): readonly Endpoint[] {
+    return [...(this.#loaded?.metadata.gms ?? []), ...(this.#identity?.endpoints ?? [])];
+  }
+
   get peers(): PeerMemory {
     return this.#store.peers;
   }
@@ -136,11 +149,13 @@ export class KeyClient extends EventEmitter<Events> {
   }
 
   /** Enrols, with the client's own store, and starts. @throws GmsError as `enrol` */
-  async enrol(token: string, options: EnrolOptions = {}): Promise<void> {
-    await enrolInto(this.#store, token, { software: this.#software, ...options });
+  async enrol(token: string, options: EnrolOptions = {}): Promise<StoredIdentity> {
+    const identity = await enrolInto(this.#store, token, { software: this.#software, ...options });
     this.#leave();
     await this.#fetching;
     await this.start();
+    return identity;
+    return identity;
   }
 
   /** DPRP met another version than ours: asks the GMS, soon and not too often. */
@@ -239,7 +254,10 @@ export class KeyClient extends EventEmitter<Events> {
       if (this.#keys === 'expired') this.#use(this.#loaded);
       return;
     }
-    if (before !== undefined && forgetPeers > before.forgetPeers) this.peers.clear();
+    if (before !== undefined && forgetPeers > before.forgetPeers) {
+      this.peers.clear();
+      this.emit('forget-peers');
+    }
     this.#write(delivered);
     this.#use(importKeys(this.#provider, opened));
   }
@@ -248,7 +266,7 @@ export class KeyClient extends EventEmitter<Events> {
   #use(loaded: LoadedBundle): void {
     const replaced = this.#loaded;
     this.#loaded = loaded;
-    this.#session!.endpoints = [...loaded.metadata.gms, ...this.#identity!.endpoints];
+    this.#session!.endpoints = this.endpoints;
     const now = this.#session!.now();
     const expired = now >= (this.state.validUntil ?? Number.POSITIVE_INFINITY);
     this.#keys = expired ? 'expired' : 'valid';
