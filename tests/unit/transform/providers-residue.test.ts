@@ -36,6 +36,7 @@ function occurrences(patterns: readonly Buffer[]): number[] {
     const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
     if (from === undefined) continue;
     const end = Number.parseInt(to, 16);
+    if (end - Number.parseInt(from, 16) > 2 ** 32) continue; /* a sanitizer's shadow, terabytes of nothing */
     /* Chunks overlap by a pattern less one byte: none is missed between two, or counted twice. */
     for (let at = Number.parseInt(from, 16); at < end; at += chunk.length - 31) {
       let length: number;
