@@ -1,5 +1,6 @@
 /** Talks to the running gateway: HTTP over its Unix socket. */
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { ErrorView } from '#api/views.ts';
 import { apiSocket } from '#config/state.ts';
@@ -60,18 +61,21 @@ export class GatewayClient {
     return signal.aborted;
   }
 
-  /** True while a gateway has the socket. */
-  async running(): Promise<boolean> {
-    try {
-      const response = await this.#request('GET', 'status');
-      response.resume();
-      return true;
-    } catch (error) {
-      if (error instanceof NotRunning) return false;
-      /* It is just ending. */
-      if (error instanceof CutOff) return true;
-      throw error;
-    }
+  /** True while a process has the socket. Asks it nothing: one that is stopping has no answers any more. */
+  running(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(apiSocket(this.#stateDir));
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', (error) => {
+        const failure = this.#failureOf(error);
+        if (failure instanceof NotRunning) resolve(false);
+        /* It is just ending. */ else if (failure instanceof CutOff) resolve(true);
+        else reject(failure);
+      });
+    });
   }
 
   #request(method: string, path: string, body?: string, signal?: AbortSignal): Promise<IncomingMessage> {

@@ -44,12 +44,15 @@ const around: Surroundings = {
     return enrol(token, stateDir, { name: hostname(), software, force });
   },
   release: async (config) => {
-    const [{ release }, { plan, survey }, { linux }] = await Promise.all([
+    const [{ release }, { plan, survey }, { HostError, linux }] = await Promise.all([
       import('#host/host.ts'),
       import('#host/plan.ts'),
       import('#host/system.ts'),
     ]);
-    await release(plan(config, await survey(linux)));
+    const target = plan(config, await survey(linux));
+    /* A port that is not there cannot be opened, and must not be told as open. */
+    if (target.problems.length > 0) throw new HostError(target.problems);
+    await release(target);
   },
 };
 
