@@ -38,6 +38,8 @@ export class Answer {
   readonly key: string; /* of the pair, in tables */
   readonly idText: string;
   readonly initiatorGe: GeId;
+  /** § 6.3: our negotiation that the initiator had completed when it started this one; zeros for none. */
+  readonly after: string;
   /** The answer is forgotten then. */
   expires: Millis;
   /** § 6.3: our own negotiation of the pair was confirmed meanwhile, and is the one to send with. */
@@ -78,6 +80,7 @@ export class Answer {
     this.key = key;
     this.idText = Buffer.from(opened.header.negotiation).toString('hex');
     this.initiatorGe = peer.ge;
+    this.after = Buffer.from(dde.after).toString('hex');
     this.expires = after(now, limits.answerFor);
     this.#startedAt = now;
     this.#ddeHash = opened.hash;

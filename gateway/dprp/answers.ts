@@ -12,6 +12,7 @@ export class Answers {
   readonly #halfOpen = new Map<string, Answer>();
   readonly #completed = new Map<string, Answer>();
   readonly #byPair = new Map<string, Set<Answer>>();
+  readonly #newest = new Map<string, Answer>(); /* completed, by pair */
   readonly #byGe = new Map<GeId, Set<Answer>>(); /* half-open */
 
   constructor(limits: Limits) {
@@ -26,6 +27,11 @@ export class Answers {
   /** Half-open ones of a pair, oldest first. */
   halfOpenOf(pairKey: string): Answer[] {
     return [...(this.#byPair.get(pairKey) ?? [])];
+  }
+
+  /** § 6.3: the last one of the pair that was completed, while it is remembered. */
+  lastCompleted(pairKey: string): string | undefined {
+    return this.#newest.get(pairKey)?.idText;
   }
 
   /** Evicts where there is no room. */
@@ -49,13 +55,13 @@ export class Answers {
     }
     this.#unlink(answer);
     if (this.#completed.size >= this.#limits.answered) {
-      for (const [key, oldest] of this.#completed) {
-        oldest.end('cancelled');
-        this.#completed.delete(key);
+      for (const oldest of this.#completed.values()) {
+        this.#forget(oldest, 'cancelled');
         break;
       }
     }
     this.#completed.set(answer.key + answer.idText, answer);
+    this.#newest.set(answer.key, answer);
   }
 
   expire(now: Millis): void {
@@ -64,10 +70,9 @@ export class Answers {
       answer.end('expired');
       this.#unlink(answer);
     }
-    for (const [key, answer] of this.#completed) {
+    for (const answer of this.#completed.values()) {
       if (now < answer.expires) break;
-      answer.end('expired');
-      this.#completed.delete(key);
+      this.#forget(answer, 'expired');
     }
   }
 
@@ -87,8 +92,15 @@ export class Answers {
     for (const answer of this.#completed.values()) answer.end('cancelled');
     this.#halfOpen.clear();
     this.#completed.clear();
+    this.#newest.clear();
     this.#byPair.clear();
     this.#byGe.clear();
+  }
+
+  #forget(answer: Answer, event: 'expired' | 'cancelled'): void {
+    answer.end(event);
+    this.#completed.delete(answer.key + answer.idText);
+    if (this.#newest.get(answer.key) === answer) this.#newest.delete(answer.key);
   }
 
   #evict(answer: Answer | undefined): void {

@@ -77,7 +77,7 @@ export class Negotiation {
   #deadline: Millis;
   readonly #sentAt: Millis[] = []; /* every request; its sequence number is its place + 1 */
 
-  /** Takes over the ephemeral key pair. `gone`: what the negotiation before this one gave up in the same step. */
+  /** Takes over the ephemeral key pair. `gone`: what the negotiation before this one gave up in the same step. `before`: § 6.3. */
   constructor(
     machine: Machine,
     step: Step,
@@ -87,6 +87,7 @@ export class Negotiation {
     ephemeral: Ephemeral,
     domain: DomainKey,
     gone: number,
+    before: string | undefined,
   ) {
     const { self, now } = step;
     this.#machine = machine;
@@ -114,6 +115,7 @@ export class Negotiation {
         nonce: this.#nonce,
         addresses: this.#addresses,
         held: this.#side.held,
+        after: before === undefined ? new Uint8Array(NEGOTIATION_ID_LENGTH) : Buffer.from(before, 'hex'),
         info: {
           aesInHardware: this.#side.aesInHardware,
           ephemeral: ephemeral.publicKey,

@@ -155,7 +155,8 @@ class Negotiations implements Dprp {
       step.out.push({ do: held ? 'keep' : 'discard', pair, reason: 'overloaded', until });
       return;
     }
-    this.#file(new Negotiation(this.#machine, step, pair, key, why, ephemeral, domainKey, gone));
+    const before = this.#answers.lastCompleted(key);
+    this.#file(new Negotiation(this.#machine, step, pair, key, why, ephemeral, domainKey, gone, before));
   }
 
   /* ---- what arrives ---- */
@@ -254,7 +255,7 @@ class Negotiations implements Dprp {
     const answer = this.#answers.get(key, Buffer.from(opened.header.negotiation).toString('hex'));
     if (answer === undefined) return 'dprp-unknown-negotiation';
     const ours = this.#running.get(key);
-    const weWin = step.self.ge < answer.initiatorGe;
+    const weWin = step.self.ge < answer.initiatorGe && ours?.idText !== answer.after;
     const rivalry = (): Rivalry => {
       if (ours?.installed && weWin) return { winner: ours.idText, confirmed: false };
       return { winner: answer.winner, confirmed: answer.winner !== undefined };
@@ -279,7 +280,7 @@ class Negotiations implements Dprp {
   #announceWinner(self: Self, confirmed: Negotiation): void {
     if (!confirmed.installed || confirmed.yields) return;
     for (const answer of this.#answers.halfOpenOf(confirmed.key)) {
-      if (self.ge < answer.initiatorGe) answer.winner = confirmed.idText;
+      if (self.ge < answer.initiatorGe && answer.after !== confirmed.idText) answer.winner = confirmed.idText;
     }
   }
 

@@ -46,7 +46,7 @@ export const DECISION_LENGTH = 12;
 export const ADDRESSES_LENGTH = 32;
 
 /** A DDE is never shorter: a notice that answers it is never longer than what it answers (§ 10). */
-export const DDE_MIN = SEALED_AT + TAG_LENGTH + 66 + 156;
+export const DDE_MIN = SEALED_AT + TAG_LENGTH + 74 + 156;
 
 export interface Header {
   readonly type: number;
@@ -105,7 +105,7 @@ export function decodeHeader(
 
 /**
  * ```
- * DDE  | nonce I 32 | addresses 32 | held 1 | GEs 1 | GE information … |                     § 3.1
+ * DDE  | nonce I 32 | addresses 32 | held 1 | after 8 | GEs 1 | GE information … |           § 3.1
  * RGI  | hash of DDE 32 | nonce R 32 | addresses 32 | held 1 | refuses 1 | GEs 1 | GE information … | MAC 16 |  § 3.2
  * MPIT | hash of RGI 32 | decision 12 | proof 32 | MAC 16 |                                  § 3.5
  * CDN  | hash of MPIT 32 | proof 32 | MAC 16 |                                               § 3.6
@@ -117,6 +117,11 @@ export interface Dde {
   readonly addresses: Uint8Array;
   /** Generations that the initiator holds for the pair, bit 0–3. */
   readonly held: number;
+  /**
+   * Id of the last negotiation of the other side that the initiator completed for this pair, zeros for none that it
+   * remembers: this one comes after it, and is not its rival (§ 6.3).
+   */
+  readonly after: Uint8Array;
   /** One: more follow with nested gateways (§ 3.1). */
   readonly info: GeInfo;
 }
@@ -167,7 +172,7 @@ function body(...parts: readonly (Uint8Array | number)[]): Uint8Array {
 const PATH_COUNT = 1;
 
 export function encodeDde(m: Dde): Uint8Array {
-  return body(m.nonce, m.addresses, m.held, PATH_COUNT, encodeGeInfo(m.info));
+  return body(m.nonce, m.addresses, m.held, m.after, PATH_COUNT, encodeGeInfo(m.info));
 }
 
 export function encodeRgi(m: Omit<Rgi, 'mac'>): Uint8Array {
@@ -184,11 +189,11 @@ export function encodeCdn(m: Omit<Cdn, 'mac'>): Uint8Array {
 
 /** 'dprp-path': the message names more GEs of a side than one. */
 export function decodeDde(b: Uint8Array): Dde | 'dprp-body' | 'dprp-path' {
-  if (b.length < 66 || b[64] > 15) return 'dprp-body';
-  if (b[65] !== PATH_COUNT) return 'dprp-path';
-  const info = decodeGeInfo(b.subarray(66));
+  if (b.length < 74 || b[64] > 15) return 'dprp-body';
+  if (b[73] !== PATH_COUNT) return 'dprp-path';
+  const info = decodeGeInfo(b.subarray(74));
   if (info === undefined) return 'dprp-body';
-  return { nonce: b.subarray(0, 32), addresses: b.subarray(32, 64), held: b[64], info };
+  return { nonce: b.subarray(0, 32), addresses: b.subarray(32, 64), held: b[64], after: b.subarray(65, 73), info };
 }
 
 export function decodeRgi(b: Uint8Array): Rgi | 'dprp-body' | 'dprp-path' {

@@ -259,7 +259,7 @@ describe('a stolen gateway on the wire', () => {
     const world = twoGateways();
     const own = Uint8Array.from(randomBytes(32));
     world.mallory = (f) => {
-      const at = f.message.payload[5] === 1 ? 67 : f.message.payload[5] === 2 ? 100 : undefined;
+      const at = f.message.payload[5] === 1 ? 75 : f.message.payload[5] === 2 ? 100 : undefined;
       if (at === undefined) return [f];
       const message = reseal(world.gms, f.message, (body) => {
         body.set(own, at);
