@@ -9,7 +9,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { BUNDLE_EVENT, compareSequence, PATHS, sequenceSchema, sequenceText } from '#gms/delivery.ts';
-import type { Endpoint, Endpoint } from '#gms/endpoint.ts';
+import type { Endpoint } from '#gms/endpoint.ts';
 import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
 import { secretObject } from '#gms/raw-keys.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
@@ -98,14 +98,10 @@ export class KeyClient extends EventEmitter<Events> {
     return this.#ring;
   }
 
-  /** Addresses of the GMS as enrolment told them; none before it. */
+  /** Where the GMS is reached: as the bundle says, then as the token said; known before `start` and without keys. */
   get endpoints(): readonly Endpoint[] {
-    return this.#store.identity()?.endpoints ?? [];
-  }
-
-  /** Where the GMS is reached: as the bundle says, then as the token said. Excepted also while there are no keys. */
-  get endpoints(): readonly Endpoint[] {
-    return [...(this.#loaded?.metadata.gms ?? []), ...(this.#identity?.endpoints ?? [])];
+    const identity = this.#identity ?? this.#store.identity();
+    return [...(this.#loaded?.metadata.gms ?? []), ...(identity?.endpoints ?? [])];
   }
 
   get peers(): PeerMemory {
@@ -154,7 +150,6 @@ export class KeyClient extends EventEmitter<Events> {
     this.#leave();
     await this.#fetching;
     await this.start();
-    return identity;
     return identity;
   }
 

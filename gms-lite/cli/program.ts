@@ -90,7 +90,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   const program = new Command('gms-lite').description(t('program')).showHelpAfterError();
 
   leafCommand(program, 'init', 'init.help')
-    .requiredOption('--address <host[:port]...>', t('init.address'), endpoint)
+    .requiredOption('--address <address...>', t('init.address'), endpoint)
     .action(async (options: Shared & { address: Endpoint[] }) => {
       const actor = { who: userInfo().username, from: 'command line' };
       await initGms(options.state, options.address, environment(err), actor);
@@ -100,7 +100,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
     });
 
   leafCommand(program, 'run', 'run.help')
-    .option('--listen <host[:port]...>', t('run.listen'), endpoint)
+    .option('--listen <address...>', t('run.listen'), endpoint)
     .action(async (options: Shared & { listen?: Endpoint[] }) => {
       const gms = await runGms({ directory: options.state, listen: options.listen ?? [], report: err });
       const endpoints = gms.endpoints.map(formatEndpoint);
