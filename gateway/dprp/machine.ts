@@ -1,5 +1,6 @@
 /** What all negotiations of one worker have in common. */
 
+import type { EchoTimes } from './echo-times.ts';
 import type { Random } from './envelope.ts';
 import type { Ephemerals } from './ephemerals.ts';
 import type { Limits } from './limits.ts';
@@ -16,8 +17,7 @@ export interface Machine {
   readonly peers: Peers;
   readonly ephemerals: Ephemerals;
   readonly asks: Spacing;
-  /** Round trips to destinations that echoed, ms, by address (§ 7.1). */
-  readonly echoTimes: Map<string, number>;
+  readonly echoTimes: EchoTimes;
 }
 
 /** The identity and time of one step. */

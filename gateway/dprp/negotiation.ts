@@ -4,7 +4,6 @@
  *     start ──DDE──►   rgi ◄──RGI──   (MPIT, install)   ──MPIT──►   cdn ◄──CDN──   (confirm)
  */
 
-import { addressKey } from '#wire/address.ts';
 import {
   decodeCdn,
   decodeRgi,
@@ -128,7 +127,7 @@ export class Negotiation {
     this.#ddeHash = sealed.hash;
     this.#request = sealed.payload;
     this.#requestAt = now;
-    this.#deadline = after(now, this.#patience());
+    this.#deadline = after(now, machine.echoTimes.patience(pair.peer));
     this.#send(step);
   }
 
@@ -166,7 +165,7 @@ export class Negotiation {
       equal(payload.subarray(0, ECHO_EVIDENCE), this.#dde.subarray(0, ECHO_EVIDENCE));
     if (!ours) return 'dprp-echo';
     if (!this.#go('echo')) return undefined; /* a second echo says nothing new */
-    this.#rememberEchoTime(step.now - sentAt);
+    this.#machine.echoTimes.remember(this.pair.peer, step.now - sentAt);
     this.#settled(step, 'no-gateway-echo');
     return undefined;
   }
@@ -193,11 +192,15 @@ export class Negotiation {
         equal(opened.body.subarray(8), sha256(this.#dde.subarray(0, SEALED_AT)).subarray(0, 16));
       if (!fits) return 'dprp-notice';
       if (geIdText(opened.body.subarray(0, 8)) === self.ge) return 'dprp-own';
-      if (this.#state === 'detecting' && domainKey.version !== this.#domainKey.version) return domainKey;
+      /* Once: after that, two gateways that name different versions would send us to and fro. */
+      const mayRetry = this.#state === 'detecting' && this.#domainKey.version === self.newestDomainKey.version;
+      if (mayRetry && domainKey.version !== this.#domainKey.version) return domainKey;
     } else if (this.#state === 'detecting') {
       ask(this.#machine, step, 'domain-key');
     }
-    if (this.#go('ge-here')) this.#settled(step, domainKey === undefined ? 'domain-key-differs' : 'peer-refused');
+    if (this.#go('ge-here')) {
+      this.#settled(step, header.domainKeyVersion === this.#domainKey.version ? 'peer-refused' : 'domain-key-differs');
+    }
     return undefined;
   }
 
@@ -401,26 +404,6 @@ export class Negotiation {
   /** True when an association serves the pair, other than the one that this negotiation gave up. */
   #serves(): boolean {
     return (this.#machine.policy.heldGenerations(this.pair) & ~this.#gone) !== 0;
-  }
-
-  /** § 7.1: shorter only where this destination itself echoed before. */
-  #patience(): number {
-    const { echoTimes, limits } = this.#machine;
-    const known = echoTimes.get(addressKey(this.pair.peer));
-    return known === undefined ? limits.silence : Math.min(limits.silence, Math.max(limits.silenceKnown, 4 * known));
-  }
-
-  #rememberEchoTime(ms: number): void {
-    const { echoTimes, limits } = this.#machine;
-    const key = addressKey(this.pair.peer);
-    echoTimes.delete(key);
-    if (echoTimes.size >= limits.roundTrips) {
-      for (const oldest of echoTimes.keys()) {
-        echoTimes.delete(oldest);
-        break;
-      }
-    }
-    echoTimes.set(key, ms);
   }
 
   /** § 7.1, § 7.2 */

@@ -22,6 +22,7 @@ import {
 import type { DropName } from '#wire/drops.ts';
 import { Answer, type Rivalry } from './answer.ts';
 import { Answers } from './answers.ts';
+import { EchoTimes } from './echo-times.ts';
 import { type Opened, open, peek, type Random, seal } from './envelope.ts';
 import { Ephemerals } from './ephemerals.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -92,7 +93,7 @@ class Negotiations implements Dprp {
       peers: new Peers(crypto, options.verifyStatement ?? verifierOf(), limits),
       ephemerals: new Ephemerals(crypto, limits.ephemerals),
       asks: new Spacing(limits.askEvery, 2),
-      echoTimes: new Map(),
+      echoTimes: new EchoTimes(limits),
     };
     this.#answers = new Answers(limits);
     this.#inbound = new Spacing(limits.inboundEvery, limits.running);

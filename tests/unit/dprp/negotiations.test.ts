@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Received } from '#dprp/spec.ts';
 import { expectNothingLeft, expectSameKeys } from '#kit/dprp-expect.ts';
 import { flow, Gateway, GE_A, GE_B, GMS_TIME, PAIR_A, PAIR_B, twoGateways } from '#kit/dprp-world.ts';
 
@@ -224,6 +225,27 @@ describe('a restarted gateway', () => {
       world.runFor(100);
       expectSameKeys(world);
     }
+  });
+
+  it('an MPIT of before, overtaken on the way, does not replace the keys of after', () => {
+    const world = twoGateways();
+    const held: Received[] = [];
+    world.mallory = (f) => {
+      if (f.message.payload[5] !== 3 || held.length > 0) return [f];
+      held.push(f.message);
+      return [];
+    };
+    world.b.begin(PAIR_B, 'packet', 0);
+    world.run(2.5); /* MPIT is out, and late */
+    const restarted = new Gateway('b', world.gms, { ge: GE_B, groups: [{ number: 7, versions: [1] }] });
+    world.wire.length = 0;
+    world.replaceB(restarted);
+    restarted.begin(PAIR_B, 'packet', world.now);
+    world.runFor(10);
+    expectSameKeys(world);
+    expect(held.length).toBe(1);
+    expect(world.a.receive(held[0], world.now)).toEqual([{ do: 'drop', name: 'dprp-unknown-negotiation' }]);
+    expectSameKeys(world);
   });
 
   it('in the middle of a negotiation: a heal does not wait for the CDN that cannot come', () => {

@@ -135,6 +135,18 @@ describe('domain keys', () => {
     expect(world.a.names().some((name) => name.startsWith('plain'))).toBe(false);
   });
 
+  it('a gateway that names one version after another is followed once', () => {
+    const world = twoGateways({ a: { domainVersions: [3, 2, 1] }, b: { domainVersions: [2] } });
+    world.a.begin(PAIR_A, 'packet', 0);
+    world.run(1.5);
+    const groups = [{ number: 7, versions: [1] }];
+    world.b.setIdentity(world.gms.identity(world.b.provider, { ge: GE_B, groups, domainVersions: [1] }), 1.5);
+    world.run(2_000);
+    const ids = world.sent.filter((f) => f.from === world.a).map((f) => f.message.payload.subarray(12, 20).join());
+    expect(new Set(ids).size).toBe(2);
+    expect(world.a.state(PAIR_A).verdict).toMatchObject({ do: 'discard', reason: 'domain-key-differs' });
+  });
+
   it('a notice that does not quote our own DDE is dropped', () => {
     const world = twoGateways({ a: { domainVersions: [1] }, b: { domainVersions: [3] } });
     world.a.begin(PAIR_A, 'packet', 0);
