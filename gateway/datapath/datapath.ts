@@ -10,7 +10,7 @@
  * are appended to `work`), then all jobs run, then all records are sent in order. Keys change only when `work` is empty.
  */
 import { createDprp } from '#dprp/negotiations.ts';
-import type { Pair as DprpPair, GeId, Identity, Millis, TransformName } from '#dprp/spec.ts';
+import type { GeId, Identity, Millis, TransformName } from '#dprp/spec.ts';
 import { FlowTable } from '#pit/flows.ts';
 import { MacTable } from '#pit/macs.ts';
 import { type Pair, PairTable } from '#pit/pairs.ts';
@@ -18,9 +18,8 @@ import { RememberedPeers } from '#pit/remembered.ts';
 import type { Port } from '#port/port.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
-import { bytesToWords, versionOfWords } from '#wire/address.ts';
+import { versionOfWords } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
-import { ETHER_SOURCE, macIsGroup, macNumber } from '#wire/ethernet.ts';
 import { FORM_ECHO, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
 import { ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
@@ -39,9 +38,9 @@ import {
   SLOT_SIZE,
 } from '#wire/record.ts';
 import { type Association, Associations } from './associations.ts';
-import { CLASS_ALWAYS, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
 import { Counters } from './counters.ts';
 import { type HeldFrame, HoldQueue } from './hold.ts';
+import { Lane } from './lane.ts';
 import {
   BATCH,
   FLOW_LIMITS,
@@ -52,12 +51,13 @@ import {
   WORK_BYTES,
   WORK_RECORDS,
 } from './limits.ts';
+import { Management } from './management.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
-import { type Lane, Negotiator } from './negotiate.ts';
-import { Policy } from './policy.ts';
+import { Negotiator } from './negotiate.ts';
+import { ASK_PAIR, PASS, Policy } from './policy.ts';
 import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
-import { REPLY_ROOM, Replies } from './replies.ts';
+import { Replies } from './replies.ts';
 import { transmitAll } from './transmit.ts';
 
 export interface DatapathStart {
@@ -76,7 +76,7 @@ export interface DatapathStart {
 const REINJECT_SLOT = BATCH;
 const SLOTS = BATCH + 1;
 
-export class Datapath implements Lane {
+export class Datapath {
   ports: readonly (Port | undefined)[];
   readonly slab = new Uint8Array(SLOTS * SLOT_SIZE + WORK_BYTES);
   readonly batch = new Int32Array(SLOTS * F_STRIDE);
@@ -93,8 +93,8 @@ export class Datapath implements Lane {
   readonly negotiator: Negotiator;
   readonly #protect: Protect;
   readonly #replies: Replies;
-  readonly #tell: (message: FromWorker) => void;
-  readonly #managementMac: number | undefined;
+  readonly #lane: Lane;
+  readonly #management: Management | undefined;
   /** Index in `batch` and port of the frame at hand: what a hold or a reply needs of it. */
   #index = 0;
   #port = PORT_OUTER;
@@ -103,8 +103,6 @@ export class Datapath implements Lane {
 
   constructor(start: DatapathStart) {
     this.ports = start.ports;
-    this.#tell = start.tell;
-    this.#managementMac = start.managementMac;
     this.#now = start.now;
     this.#nextSweep = start.now + SWEEP_MS;
     const fill = (into: Uint8Array<ArrayBuffer>): void => into.set(start.random(into.length));
@@ -118,18 +116,16 @@ export class Datapath implements Lane {
     this.flows = new FlowTable({ ...FLOW_LIMITS, random: fill });
     this.macs = new MacTable(MAX_MACS, fill);
     this.remembered = new RememberedPeers();
-    const dprp = createDprp({
-      policy: Negotiator.policyFor(
-        () => this,
-        this.policy,
-        this.associations,
-        this.remembered,
-        () => this.#now,
-      ),
-      crypto: start.provider,
-      random: start.random,
-    });
-    this.negotiator = new Negotiator(dprp, this, this.associations, this.remembered, this.counters, start.random);
+    if (start.managementMac !== undefined) {
+      this.#management = new Management({
+        slab: this.slab,
+        frame: this.frame,
+        macs: this.macs,
+        mac: start.managementMac,
+        forward: (to) => this.#forward(to),
+        tell: start.tell,
+      });
+    }
     this.#replies = new Replies(this.work, this.counters);
     this.#protect = new Protect({
       work: this.work,
@@ -141,6 +137,23 @@ export class Datapath implements Lane {
       flush: () => this.flush(this.#now),
       seed: new DataView(start.random(4).buffer).getUint32(0),
     });
+    this.#lane = new Lane({
+      pairs: this.pairs,
+      hold: this.hold,
+      work: this.work,
+      frame: this.frame,
+      replies: this.#replies,
+      protect: this.#protect,
+      flush: (now) => this.flush(now),
+      reinject: (held, now) => this.#reinject(held, now),
+      tell: start.tell,
+    });
+    const dprp = createDprp({
+      policy: Negotiator.policyFor(this.#lane, this.policy, this.associations, this.remembered, () => this.#now),
+      crypto: start.provider,
+      random: start.random,
+    });
+    this.negotiator = new Negotiator(dprp, this.#lane, this.associations, this.remembered, this.counters, start.random);
   }
 
   /* ---- the batch ------------------------------------------------------------------------------------------ */
@@ -208,35 +221,12 @@ export class Datapath implements Lane {
       return;
     }
     if (role === PORT_MGMT) {
-      this.#fromManagement(now);
+      this.#management?.from(now);
       return;
     }
-    if (this.#managementMac !== undefined && this.#toManagement(role, now)) return;
+    if (this.#management?.to(role, now) === true) return;
     if (role === PORT_INNER) this.#outward(now);
     else this.#inward(now);
-  }
-
-  /** The box's own frames leave on the side where their destination was learned, unknown and group ones on both. */
-  #fromManagement(now: Millis): void {
-    const { slab, frame } = this;
-    const side = macIsGroup(slab, frame.offset) ? -1 : this.macs.lookup(slab, frame.offset, now);
-    if (side !== PORT_INNER) this.#forward(PORT_OUTER);
-    if (side !== PORT_OUTER) this.#forward(PORT_INNER);
-  }
-
-  /** True when the frame is for the box alone. Group frames go to the box too and on their way. */
-  #toManagement(role: number, now: Millis): boolean {
-    const { slab, frame } = this;
-    if (this.macs.learn(slab, frame.offset + ETHER_SOURCE, role, now)) {
-      this.#tell({ type: 'mac', mac: macNumber(slab, frame.offset + ETHER_SOURCE), port: role });
-    }
-    if (macIsGroup(slab, frame.offset)) {
-      this.#forward(PORT_MGMT);
-      return false;
-    }
-    if (macNumber(slab, frame.offset) !== this.#managementMac) return false;
-    this.#forward(PORT_MGMT);
-    return true;
   }
 
   #outward(now: Millis): void {
@@ -305,31 +295,10 @@ export class Datapath implements Lane {
 
   /** ARP and the like, non-IP, exceptions, multicast, and everything while there are no keys. */
   #decidedWithoutPair(outward: boolean, to: number): boolean {
-    const { frame, policy } = this;
-    const kind = classify(this.slab, frame);
-    if (kind === CLASS_ALWAYS) {
-      this.#forward(to);
-      return true;
-    }
-    if (kind === CLASS_NON_IP) {
-      if (policy.passesNonIp()) this.#forward(to);
-      else this.counters.drop('refused-non-ip');
-      return true;
-    }
-    const rule = policy.exception(frame, outward);
-    if (rule >= 0) {
-      policy.hits[rule] += 1;
-      this.#forward(to);
-      return true;
-    }
-    if (kind === CLASS_LOCAL) {
-      if (policy.passesLocal()) this.#forward(to);
-      else this.counters.drop('refused-multicast');
-      return true;
-    }
-    if (policy.mode !== undefined) return false;
-    if (policy.openWithoutKeys) this.#forward(to);
-    else this.counters.drop('no-keys');
+    const code = this.policy.withoutPair(this.slab, this.frame, outward);
+    if (code === ASK_PAIR) return false;
+    if (code === PASS) this.#forward(to);
+    else this.counters.dropCode(code);
     return true;
   }
 
@@ -422,52 +391,7 @@ export class Datapath implements Lane {
   #notice(pair: Pair<Association>, now: Millis): void {
     const notice = this.negotiator.noAssociationNotice(this.frame.ipVersion as 4 | 6);
     if (notice === undefined) return;
-    this.#fitReply(notice.length);
-    this.#replies.noticeOnce(this.frame, pair, notice, now);
-  }
-
-  /* ---- Lane: what the negotiator asks for ------------------------------------------------------------------- */
-
-  pairOf(of: DprpPair, now: Millis): Pair<Association> {
-    const device = bytesToWords(of.device);
-    return this.pairs.findOrAdd(device, bytesToWords(of.peer), versionOfWords(device), now);
-  }
-
-  findPair(of: DprpPair): Pair<Association> | undefined {
-    const device = bytesToWords(of.device);
-    return this.pairs.find(device, bytesToWords(of.peer), versionOfWords(device));
-  }
-
-  emitEcho(
-    pair: Pair<Association>,
-    icmp: 'request' | 'reply',
-    id: number,
-    sequence: number,
-    payload: Uint8Array,
-  ): void {
-    this.#fitReply(payload.length);
-    this.#replies.echo(pair, icmp, id, sequence, payload);
-  }
-
-  emitNotice(notice: Uint8Array): void {
-    this.#fitReply(notice.length);
-    this.#replies.notice(this.frame, notice, this.#now);
-  }
-
-  quotedRecently(pair: Pair<Association>, now: Millis): boolean {
-    return this.#protect.quotedRecently(this.frame, pair, now);
-  }
-
-  #fitReply(bytes: number): void {
-    if (!this.work.fits(1, REPLY_ROOM + bytes)) this.flush(this.#now);
-  }
-
-  releaseHeld(pair: Pair<Association>, now: Millis): void {
-    for (const held of this.hold.take(pair.row)) this.#reinject(held, now);
-  }
-
-  tell(message: FromWorker): void {
-    this.#tell(message);
+    this.#lane.emitNoticeOnce(pair, notice, now);
   }
 
   /** Decides about a held frame as if it came now. */

@@ -20,6 +20,7 @@ import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
+import type { Lane } from './lane.ts';
 import {
   ONE_WAY_MS,
   PER_PAIR_MS,
@@ -28,27 +29,8 @@ import {
   RENEW_SPREAD_MS,
   REVALIDATE_BEFORE_MS,
 } from './limits.ts';
-import type { FromWorker } from './messages.ts';
 import type { Policy } from './policy.ts';
 import { pairView } from './views.ts';
-
-/** What the negotiator asks of the datapath that owns it. */
-export interface Lane {
-  /** The pair of these addresses, made when it is not known yet. */
-  pairOf(pair: DprpPair, now: Millis): Pair<Association>;
-  findPair(pair: DprpPair): Pair<Association> | undefined;
-  /** Sends an Echo in the pair's layer-2 way. */
-  emitEcho(pair: Pair<Association>, icmp: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void;
-  /** Answers the frame at hand with an ICMP error that quotes it, `notice` behind the quote. */
-  emitNotice(notice: Uint8Array): void;
-  /** Sends what waits, so that keys may change. */
-  flush(now: Millis): void;
-  /** Decides again about everything held for the pair. */
-  releaseHeld(pair: Pair<Association>, now: Millis): void;
-  /** True when the packet quoted by the notice at hand was sent within the last two seconds. */
-  quotedRecently(pair: Pair<Association>, now: Millis): boolean;
-  tell(message: FromWorker): void;
-}
 
 /** Reasons that the far gateway or our own policy proved: they end an association; the others only fail to renew it. */
 const PROVEN: ReadonlySet<Reason> = new Set(['no-common-group', 'own-mode-closed', 'peer-mode-closed']);
@@ -191,7 +173,7 @@ export class Negotiator {
     switch (action.do) {
       case 'send': {
         const pair = this.#lane.pairOf(action.pair, now);
-        this.#lane.emitEcho(pair, action.icmp, action.id, action.sequence, action.payload);
+        this.#lane.emitEcho(pair, action.icmp, action.id, action.sequence, action.payload, now);
         break;
       }
       case 'install':
@@ -224,7 +206,7 @@ export class Negotiator {
         break;
       }
       case 'notice':
-        this.#lane.emitNotice(action.payload);
+        this.#lane.emitNotice(action.payload, now);
         break;
       case 'no-association-notice':
         this.#heal(action.pair, now);
@@ -300,7 +282,7 @@ export class Negotiator {
 
   /** Facts the machine asks for when it decides. */
   static policyFor(
-    lane: () => Lane,
+    lane: Lane,
     policy: Policy,
     associations: Associations,
     remembered: RememberedPeers<GeId, TransformName>,
@@ -310,13 +292,13 @@ export class Negotiator {
       protectedPrefix: (peer) => policy.isProtected(bytesToWords(peer)),
       remembered: (peer) => remembered.get(bytesToWords(peer), now()),
       heldGenerations: (of) => {
-        const pair = lane().findPair(of);
+        const pair = lane.findPair(of);
         let mask = 0;
         for (let g = 0; g < 4; g++) if (pair?.associations[g] !== undefined) mask |= 1 << g;
         return mask;
       },
       hasShownProtected: (of) => {
-        const pair = lane().findPair(of);
+        const pair = lane.findPair(of);
         return pair !== undefined && associations.sender(pair) !== undefined;
       },
     };

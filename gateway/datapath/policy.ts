@@ -4,8 +4,18 @@
  */
 import type { Mode } from '#dprp/spec.ts';
 import { PrefixTable } from '#wire/address.ts';
+import { dropCode } from '#wire/drops.ts';
 import { type Frame, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
+import { CLASS_ALWAYS, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
 import type { ExceptionRule, PolicySettings } from './messages.ts';
+
+/** What `withoutPair` says beside drop codes, which are negative. */
+export const PASS = 0;
+export const ASK_PAIR = 1;
+
+const NON_IP = dropCode('refused-non-ip');
+const MULTICAST = dropCode('refused-multicast');
+const NO_KEYS = dropCode('no-keys');
 
 const ANY = -1;
 /** An exception for ICMP names both versions'. */
@@ -49,6 +59,25 @@ export class Policy {
     this.hits = Float64Array.from(settings.exceptions, (rule) => former.get(JSON.stringify(rule)) ?? 0);
     this.#matchers = settings.exceptions.flatMap((rule, index) => compile(rule, index));
     this.#protected = PrefixTable.fromTexts(settings.protectedPrefixes);
+  }
+
+  /**
+   * Decides about what no pair is asked for: ARP and the like, non-IP, exceptions, multicast, and everything while there
+   * are no keys. `outward`: the frame comes from behind us.
+   * @returns PASS, ASK_PAIR, or a drop code
+   */
+  withoutPair(slab: Uint8Array, frame: Frame, outward: boolean): number {
+    const kind = classify(slab, frame);
+    if (kind === CLASS_ALWAYS) return PASS;
+    if (kind === CLASS_NON_IP) return this.passesNonIp() ? PASS : NON_IP;
+    const rule = this.exception(frame, outward);
+    if (rule >= 0) {
+      this.hits[rule] += 1;
+      return PASS;
+    }
+    if (kind === CLASS_LOCAL) return this.passesLocal() ? PASS : MULTICAST;
+    if (this.mode !== undefined) return ASK_PAIR;
+    return this.openWithoutKeys ? PASS : NO_KEYS;
   }
 
   isProtected(address: Int32Array): boolean {
