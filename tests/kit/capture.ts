@@ -1,0 +1,62 @@
+/** An independent look at a link: tcpdump into a file, ready before the first frame, whole after the last. */
+import { join } from 'node:path';
+import type { Lab } from './lab.ts';
+import type { Machine } from './machine.ts';
+import { MARKERS } from './payload.ts';
+import { type CapturedFrame, framesWith, readCapture } from './pcap.ts';
+import type { Program } from './process.ts';
+
+/** KiB of kernel buffer: some 30,000 full frames wait there while the machine is busy. */
+const BUFFER_KIB = 65_536;
+/** tcpdump's own largest snapshot: superpackets whole. */
+const WHOLE = 262_144;
+
+export interface CaptureOptions {
+  /** pcap filter expression, one word each. */
+  readonly filter?: readonly string[];
+  readonly direction?: 'in' | 'out' | 'inout';
+  /** Bytes kept of each frame; whole by default. */
+  readonly snapshot?: number;
+}
+
+export class Capture {
+  readonly #program: Program;
+  readonly #file: string;
+
+  private constructor(program: Program, file: string) {
+    this.#program = program;
+    this.#file = file;
+  }
+
+  /** Resolves when the kernel has begun to hand frames over. */
+  static async start(lab: Lab, machine: Machine, link: string, options: CaptureOptions = {}): Promise<Capture> {
+    const { filter = [], direction = 'inout', snapshot = WHOLE } = options;
+    const file = join(lab.directory('captures'), `${machine.name}-${link}-${captures++}.pcap`);
+    const how = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', String(BUFFER_KIB), '-s', String(snapshot)];
+    const words = ['tcpdump', ...how, '-Q', direction, '-i', link, '-w', file, ...filter];
+    const program = machine.start(words);
+    await program.err.next(/listening on/);
+    return new Capture(program, file);
+  }
+
+  /** The frames so far, while the capture goes on. */
+  frames(): CapturedFrame[] {
+    return readCapture(this.#file);
+  }
+
+  /** Ends the capture; everything that the kernel saw until now is in it. @throws Error when frames were lost */
+  async stop(): Promise<CapturedFrame[]> {
+    await this.#program.stop('SIGINT');
+    const dropped = this.#program.err.all.map((l) => /^(\d+) packets? dropped by kernel/.exec(l)?.[1]).find(Boolean);
+    if (dropped === undefined) throw new Error(`tcpdump: ${this.#program.err.all.join('\n')}`);
+    if (dropped !== '0') throw new Error(`the capture lost ${dropped} frames`);
+    return readCapture(this.#file);
+  }
+
+  /** How many frames so far show plaintext of a device. */
+  countFramesWith(markers: readonly string[] = MARKERS): number {
+    return framesWith(this.frames(), markers).length;
+  }
+}
+
+let captures = 0;

@@ -1,0 +1,73 @@
+/** The GMS of a lab: gms-lite as it is shipped, driven by its own command line. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Lab } from './lab.ts';
+import type { Machine } from './machine.ts';
+import { type Program, run } from './process.ts';
+
+const COMMAND = fileURLToPath(new URL('../../gms-lite/cli/main.ts', import.meta.url));
+export const GMS_PORT = 7443;
+
+/** What a token says about the gateway that uses it. */
+export interface TokenRequest {
+  readonly name: string;
+  readonly kind: 'bridge' | 'router';
+  readonly mode: 'open' | 'closed';
+  readonly groups: readonly string[];
+}
+
+export interface Rotated {
+  readonly group: string | null;
+  readonly version: number;
+}
+
+export class GmsBox {
+  readonly machine: Machine;
+  readonly state: string;
+  #program: Program | undefined;
+
+  private constructor(machine: Machine, state: string) {
+    this.machine = machine;
+    this.state = state;
+  }
+
+  /** Makes a GMS that gateways reach at `addresses`, with its groups, and starts it. */
+  static async make(
+    lab: Lab,
+    machine: Machine,
+    addresses: readonly string[],
+    groups: readonly string[],
+  ): Promise<GmsBox> {
+    const gms = new GmsBox(machine, join(lab.directory('gms'), 'state'));
+    const endpoints = addresses.map((a) => (a.includes(':') ? `[${a}]:${GMS_PORT}` : `${a}:${GMS_PORT}`));
+    await gms.command('init', '--address', ...endpoints);
+    await gms.start();
+    for (const g of groups) await gms.command('group', 'create', g, '--rotate', 'never');
+    return gms;
+  }
+
+  async start(): Promise<void> {
+    this.#program = this.machine.start([process.execPath, COMMAND, 'run', '--json', '--state', this.state]);
+    await this.#program.out.next(/"listening"/);
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    await this.#program?.stop('SIGKILL');
+  }
+
+  /** One command of gms-lite; returns what it printed as JSON. */
+  async command<T>(...words: string[]): Promise<T> {
+    return JSON.parse(await run([process.execPath, COMMAND, ...words, '--json', '--state', this.state])) as T;
+  }
+
+  /** An enrolment token. */
+  async token({ name, kind, mode, groups }: TokenRequest): Promise<string> {
+    const words = ['--name', name, '--kind', kind, '--mode', mode, ...groups.flatMap((g) => ['--group', g])];
+    return (await this.command<{ token: string }>('token', 'create', ...words)).token;
+  }
+
+  rotate(group: string): Promise<Rotated[]> {
+    return this.command<Rotated[]>('rotate', group);
+  }
+}

@@ -1,0 +1,9 @@
+/** A process that has a lab with a running program in it, says which, and waits to be ended. */
+import { Lab } from '#kit/lab.ts';
+
+const lab = await Lab.make();
+const machine = await lab.machine('h1');
+machine.start(['nc', '-l', '4000']);
+await machine.listening('tcp', 4_000);
+process.stdout.write(`${lab.id}\n`);
+setInterval(() => undefined, 60_000);
