@@ -7,7 +7,7 @@ import type { Pair } from '#pit/pairs.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { sealedKeys } from '#transform/key-schedule.ts';
 import { SealedState } from '#transform/state.ts';
-import { GRACE_MS, NOTICE_WINDOW_MS } from './limits.ts';
+import { FLIGHT_MS, GRACE_MS, NOTICE_WINDOW_MS, ONE_WAY_MS } from './limits.ts';
 
 /** Samples of (time, next packet number), NOTICE_WINDOW_MS apart in all: enough to say what was sent when. */
 const MARKS = 8;
@@ -26,15 +26,19 @@ export class Association {
   readonly installedAt: number;
   /** Both ends are known to hold the keys. */
   confirmed = false;
+  /** Something was opened with it: the far end sends with it. */
+  heard = false;
   /** When it ends, ms; Infinity while it serves. */
   endsAt = Number.POSITIVE_INFINITY;
-  /** The other end said that it has no such association. */
-  doubted = false;
   lastSent = 0;
   lastReceived: number;
   /** First send since something was received, 0 for none. */
   sendingSince = 0;
+  /** How long it may send and hear nothing, ms; longer after every re-validation that changed nothing. */
+  oneWayMs = ONE_WAY_MS;
   renewAt = Number.POSITIVE_INFINITY;
+  /** When main was last asked to remember the peer on account of this association's traffic, ms. */
+  rememberedAt: number;
   readonly #markTimes = new Float64Array(MARKS);
   readonly #markNumbers = new Float64Array(MARKS);
   #mark = 0;
@@ -51,6 +55,7 @@ export class Association {
     this.took = agreement.took;
     this.installedAt = now;
     this.lastReceived = now;
+    this.rememberedAt = now;
   }
 
   /** Called for every batch that sent with it, before the numbers are used. */
@@ -67,7 +72,7 @@ export class Association {
   received(now: number): void {
     this.lastReceived = now;
     this.sendingSince = 0;
-    this.doubted = false;
+    this.oneWayMs = ONE_WAY_MS;
   }
 
   /** True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire. */
@@ -88,11 +93,16 @@ export class Associations {
   readonly bySlot: (Association | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #provider: CipherProvider;
+  readonly #flush: () => void;
   readonly #ending = new Set<Association>();
+  /** Never later than the earliest end. */
+  #due = Number.POSITIVE_INFINITY;
   count = 0;
 
-  constructor(provider: CipherProvider) {
+  /** `flush` sends what waits: no key is released while a job names it. */
+  constructor(provider: CipherProvider, flush: () => void) {
     this.#provider = provider;
+    this.#flush = flush;
   }
 
   /** Takes the agreement's keys (and releases its PRK); receiving begins at once. */
@@ -117,37 +127,37 @@ export class Associations {
       initiator: agreement.role === 'initiator',
     });
     const association = new Association(pair, agreement, state, now);
+    association.oneWayMs = this.sender(pair)?.oneWayMs ?? ONE_WAY_MS;
     this.bySlot[slot] = association;
     pair.associations[agreement.generation] = association;
     this.count += 1;
     return association;
   }
 
-  /** Sends with it from now on, unless the rule for both ends starting at once prefers the one that sends already (§ 3.2). */
-  sendWith(association: Association, now: Millis): void {
-    const pair = association.pair;
-    const current = this.sender(pair);
-    if (current === association) return;
-    if (
-      current !== undefined &&
-      startedTogether(current, association) &&
-      current.initiatorGe < association.initiatorGe
-    ) {
-      if (current.confirmed) this.endLater(association, now);
-      return;
-    }
-    pair.sendGeneration = association.state.generation;
-    if (current !== undefined && association.confirmed) this.endLater(current, now);
+  /** Sends with it from now on. Which of two negotiations that crossed is the one to send with, DPRP knows (§ 6.3). */
+  sendWith(association: Association): void {
+    association.endsAt = Number.POSITIVE_INFINITY;
+    this.#ending.delete(association);
+    association.pair.sendGeneration = association.state.generation;
   }
 
-  /** Both ends hold the keys: all other generations of the pair end after the grace. */
+  /** Both ends hold the keys: all other generations of the pair end after the grace (§ 7.4). */
   confirm(association: Association, now: Millis): void {
     association.confirmed = true;
-    this.sendWith(association, now);
-    const sender = this.sender(association.pair);
-    if (sender === undefined || !sender.confirmed) return;
+    this.sendWith(association);
+    /* CDN, or a packet, says that the far end sends with it; MPIT does not. */
+    const grace = association.state.initiator || association.heard ? FLIGHT_MS : GRACE_MS;
     for (const other of association.pair.associations) {
-      if (other !== undefined && other !== sender) this.endLater(other, now);
+      if (other !== undefined && other !== association) this.endLater(other, now + grace);
+    }
+  }
+
+  /** The first packet was opened with it: of what is ending only what is in flight may still come. */
+  firstHeard(association: Association, now: number): void {
+    association.heard = true;
+    if (!association.confirmed) return;
+    for (const other of association.pair.associations) {
+      if (other !== undefined && this.#ending.has(other)) this.endLater(other, now + FLIGHT_MS);
     }
   }
 
@@ -159,16 +169,18 @@ export class Associations {
     return pair.associations.find((a) => a !== undefined && a.negotiation === negotiation);
   }
 
-  endLater(association: Association, now: Millis): void {
-    if (association.endsAt !== Number.POSITIVE_INFINITY) return;
-    association.endsAt = now + GRACE_MS;
+  /** At `at`, or earlier if that was said before. */
+  endLater(association: Association, at: number): void {
+    association.endsAt = Math.min(association.endsAt, at);
     this.#ending.add(association);
+    this.#due = Math.min(this.#due, at);
   }
 
   /** Keys are gone after this. If it was the sender, the newest that remains sends. */
   end(association: Association): void {
     const { pair, state } = association;
     if (this.bySlot[state.slot] !== association) return;
+    this.#flush();
     this.bySlot[state.slot] = undefined;
     this.#free.push(state.slot);
     this.#ending.delete(association);
@@ -191,18 +203,16 @@ export class Associations {
 
   /** Ends what is past its grace. */
   sweep(now: Millis): void {
-    for (const association of this.#ending) if (now >= association.endsAt) this.end(association);
+    if (now < this.#due) return;
+    this.#due = Number.POSITIVE_INFINITY;
+    for (const association of this.#ending) {
+      if (now >= association.endsAt) this.end(association);
+      else this.#due = Math.min(this.#due, association.endsAt);
+    }
   }
 
-  /** When `sweep` has something to do. */
+  /** When `sweep` wants to be called. */
   nextTimeout(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const association of this.#ending) next = Math.min(next, association.endsAt);
-    return next;
+    return this.#due;
   }
-}
-
-/** Two negotiations of one pair that crossed: different initiators, both young, neither refuted. */
-function startedTogether(a: Association, b: Association): boolean {
-  return a.initiatorGe !== b.initiatorGe && !a.doubted && Math.abs(a.installedAt - b.installedAt) < GRACE_MS;
 }

@@ -20,7 +20,7 @@ import type { CipherProvider } from '#transform/cipher.ts';
 import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
 import { versionOfWords } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
-import { FORM_ECHO, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
+import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
 import { ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
 import {
@@ -107,7 +107,7 @@ export class Datapath {
     this.#nextSweep = start.now + SWEEP_MS;
     const fill = (into: Uint8Array<ArrayBuffer>): void => into.set(start.random(into.length));
     this.policy = new Policy(start.policy);
-    this.associations = new Associations(start.provider);
+    this.associations = new Associations(start.provider, () => this.flush(this.#now));
     this.pairs = new PairTable<Association>({
       ...PAIR_LIMITS,
       random: fill,
@@ -140,6 +140,7 @@ export class Datapath {
     this.#lane = new Lane({
       pairs: this.pairs,
       hold: this.hold,
+      counters: this.counters,
       work: this.work,
       frame: this.frame,
       replies: this.#replies,
@@ -194,6 +195,8 @@ export class Datapath {
       for (let role = 0; role < PORTS; role++) {
         const lost = this.ports[role]?.takeOverruns() ?? 0;
         if (lost > 0) this.counters.drop('port-receive-overrun', lost);
+        const errors = this.ports[role]?.takeErrors() ?? 0;
+        if (errors > 0) this.counters.drop('port-receive-error', errors);
       }
     }
     this.flush(now);
@@ -252,7 +255,7 @@ export class Datapath {
         break;
       case 'unknown':
         this.#keep(pair, false);
-        this.negotiator.begin(pair, 'packet', now);
+        this.negotiator.begin(pair, now);
         break;
       default:
         this.#keep(pair, false);
@@ -269,24 +272,25 @@ export class Datapath {
     if (this.#decidedWithoutPair(false, PORT_INNER)) return;
     const pair = this.#pairAt(false, now);
     this.flows.count(frame, pair.row, false, now);
+    const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
     switch (this.#verdict(pair, now)) {
       case 'encrypt':
-        if (!this.#protect.inward(frame, pair, now)) this.#strayProtected(pair, now);
-        else this.negotiator.refresh(pair, now);
+        if (this.#protect.inward(frame, pair, now)) this.negotiator.refresh(pair, now);
+        else if (whole && this.negotiator.expects(pair)) this.#keep(pair, true);
+        else this.#strayProtected(pair, now);
         break;
       case 'plain':
-        if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
-        else this.#forward(PORT_INNER);
-        this.negotiator.refresh(pair, now);
-        break;
       case 'discard':
-        if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
-        else this.counters.drop(refusalOf(pair.reason));
+        if (this.negotiator.expects(pair)) this.#keep(pair, true);
+        else if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
+        else if (pair.verdict === 'discard') this.counters.drop(refusalOf(pair.reason));
+        else {
+          this.#forward(PORT_INNER);
+          this.negotiator.refresh(pair, now);
+        }
         break;
       case 'unknown':
-        this.#keep(pair, true);
-        if (this.#protect.looksSealed(frame)) this.#notice(pair, now);
-        this.negotiator.begin(pair, 'inbound', now);
+        this.#fromStranger(pair, now);
         break;
       default:
         this.#keep(pair, true);
@@ -353,8 +357,8 @@ export class Datapath {
   #forget(pair: Pair<Association>): void {
     this.flush(this.#now);
     this.associations.endAll(pair);
-    const held = this.hold.take(pair.row).length;
-    if (held > 0) this.counters.drop('hold-abandoned', held);
+    this.negotiator.forget(pair);
+    this.#lane.dropHeld(pair, 'hold-abandoned');
   }
 
   /* ---- negotiation: control path ---------------------------------------------------------------------------- */
@@ -378,14 +382,22 @@ export class Datapath {
     return outcome !== 'ordinary';
   }
 
-  /** Protected traffic that no association opens: say so, and find out who is there (§ 3.4, healing). */
+  /** From outside, for a pair nobody spoke about: it waits while we find out, on a small budget (§ 8). */
+  #fromStranger(pair: Pair<Association>, now: Millis): void {
+    if (this.#protect.looksSealed(this.frame)) this.#notice(pair, now);
+    if (now < pair.inboundNotBefore) {
+      this.counters.drop('inbound-budget');
+      return;
+    }
+    this.#keep(pair, true);
+    this.negotiator.beginInbound(pair, now);
+  }
+
+  /** Protected traffic that no association opens: say so, and find out who is there (§ 3.8, § 6.4). */
   #strayProtected(pair: Pair<Association>, now: Millis): void {
     this.counters.drop('sealed-unknown-association');
     this.#notice(pair, now);
-    if (pair.verdict !== 'encrypt') {
-      pair.verdict = 'unknown';
-      this.negotiator.begin(pair, 'inbound', now);
-    }
+    if (pair.verdict !== 'encrypt') this.negotiator.revalidate(pair, now);
   }
 
   #notice(pair: Pair<Association>, now: Millis): void {

@@ -3,7 +3,7 @@
  * Nothing here is on the hot path: a held frame is a copy, given back through the worker's reinject slot.
  */
 import { F_LENGTH, F_OFFSET, F_STRIDE } from '#wire/record.ts';
-import { HOLD_BYTES, HOLD_BYTES_PER_PAIR, HOLD_FRAMES_PER_PAIR, HOLD_INBOUND_SHARE } from './limits.ts';
+import { HOLD_BYTES, HOLD_BYTES_PER_PAIR, HOLD_FRAMES, HOLD_FRAMES_PER_PAIR, HOLD_INBOUND_SHARE } from './limits.ts';
 
 export interface HeldFrame {
   readonly bytes: Uint8Array;
@@ -46,6 +46,7 @@ export class HoldQueue {
     const queue = this.#queues.get(pair) ?? { frames: [], bytes: 0 };
     if (
       this.#bytes + length > HOLD_BYTES ||
+      this.#frames >= HOLD_FRAMES ||
       queue.bytes + length > HOLD_BYTES_PER_PAIR ||
       queue.frames.length >= HOLD_FRAMES_PER_PAIR ||
       (inbound && this.#inboundBytes + length > HOLD_BYTES * HOLD_INBOUND_SHARE)

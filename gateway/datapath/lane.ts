@@ -6,8 +6,10 @@ import type { Pair as DprpPair, Millis } from '#dprp/spec.ts';
 import type { Pair, PairTable } from '#pit/pairs.ts';
 import type { Work } from '#transform/work.ts';
 import { bytesToWords, versionOfWords } from '#wire/address.ts';
+import type { DropName } from '#wire/drops.ts';
 import type { Frame } from '#wire/frame.ts';
 import type { Association } from './associations.ts';
+import type { Counters } from './counters.ts';
 import type { HeldFrame, HoldQueue } from './hold.ts';
 import type { FromWorker } from './messages.ts';
 import type { Protect } from './protect.ts';
@@ -16,6 +18,7 @@ import { REPLY_ROOM, type Replies } from './replies.ts';
 export interface LaneParts {
   readonly pairs: PairTable<Association>;
   readonly hold: HoldQueue;
+  readonly counters: Counters;
   readonly work: Work;
   /** The frame at hand. */
   readonly frame: Frame;
@@ -87,6 +90,12 @@ export class Lane {
   /** Decides again about everything held for the pair. */
   releaseHeld(pair: Pair<Association>, now: Millis): void {
     for (const held of this.#parts.hold.take(pair.row)) this.#parts.reinject(held, now);
+  }
+
+  /** Throws away everything held for the pair. */
+  dropHeld(pair: Pair<Association>, name: DropName): void {
+    const held = this.#parts.hold.take(pair.row).length;
+    if (held > 0) this.#parts.counters.drop(name, held);
   }
 
   tell(message: FromWorker): void {

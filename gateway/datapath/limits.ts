@@ -11,6 +11,8 @@ export const WORK_RECORDS = 1024;
 export const HOLD_BYTES = 8_388_608;
 export const HOLD_BYTES_PER_PAIR = 262_144;
 export const HOLD_FRAMES_PER_PAIR = 256;
+/** Frames of all pairs: a held frame costs some 500 bytes beside its own. */
+export const HOLD_FRAMES = 16_384;
 /** Share of HOLD_BYTES for frames that came from outside for a pair nobody behind us spoke about (§ 3.2). */
 export const HOLD_INBOUND_SHARE = 0.25;
 
@@ -21,16 +23,24 @@ export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 1
 /** MAC addresses, learned only where the box has an address of its own. */
 export const MAX_MACS = 8_192;
 
-/** The old generation is received this long after the new one is confirmed, ms: the flight time of what was sent with it. */
-export const GRACE_MS = 3_000;
+/**
+ * An old generation is received this long after the new one is confirmed, ms: the far end may send with it until it has
+ * CDN (§ 7.2, § 7.4).
+ */
+export const GRACE_MS = 12_000;
+/** The same once the far end is known to send with the new one, ms: what is in flight. Generations are scarce. */
+export const FLIGHT_MS = 3_000;
 /** An association is renewed at the latest after this, ms (§ 3.4). */
 export const RENEW_AFTER_MS = 3_600_000;
 /** Renewals of one rotation are spread over this, ms, so that not all pairs negotiate in the same instant. */
 export const RENEW_SPREAD_MS = 1_000;
 /** A renewal that came to nothing is tried again after this, ms. */
 export const RENEW_RETRY_MS = 2_000;
-/** An association that sends for this long, ms, and hears nothing is re-validated (§ 3.4). */
+/** An association that sends for this long, ms, and hears nothing is re-validated; each time twice as long, up to the second. */
 export const ONE_WAY_MS = 2_000;
+export const ONE_WAY_MAX_MS = 64_000;
+/** Received traffic renews the memory of a protected peer at most once in this time and association, ms. */
+export const REMEMBER_EVERY_MS = 60_000;
 /** Re-validations and notices per pair: at most one in this time, ms. */
 export const PER_PAIR_MS = 1_000;
 /** A plaintext verdict is asked about again this long before it ends, ms, so that traffic does not wait. */

@@ -22,8 +22,9 @@ import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
 import type { Lane } from './lane.ts';
 import {
-  ONE_WAY_MS,
+  ONE_WAY_MAX_MS,
   PER_PAIR_MS,
+  REMEMBER_EVERY_MS,
   RENEW_AFTER_MS,
   RENEW_RETRY_MS,
   RENEW_SPREAD_MS,
@@ -45,6 +46,7 @@ export class Negotiator {
   readonly #associations: Associations;
   readonly #remembered: RememberedPeers<GeId, TransformName>;
   readonly #counters: Counters;
+  /** Until when, ms; the first ends first. */
   readonly #expecting = new Map<Pair<Association>, number>();
   readonly #times = new WeakMap<Pair<Association>, PairTimes>();
   /** The last times from the first DDE to usable keys, ms. */
@@ -71,10 +73,38 @@ export class Negotiator {
     return this.#dprp.running;
   }
 
-  /** The pair needs a verdict before its next packet may leave. */
-  begin(pair: Pair<Association>, why: 'packet' | 'inbound', now: Millis): void {
+  /** A device behind us waits for the pair's verdict. */
+  begin(pair: Pair<Association>, now: Millis): void {
     pair.verdict = 'negotiating';
-    this.#apply(this.#dprp.begin(dprpPair(pair), why, now), now);
+    this.#apply(this.#dprp.begin(dprpPair(pair), 'packet', now), now);
+  }
+
+  /** A packet from outside waits for it. Where nothing may begin, the devices behind us are not made to wait or refused. */
+  beginInbound(pair: Pair<Association>, now: Millis): void {
+    pair.verdict = 'negotiating';
+    const actions = this.#dprp.begin(dprpPair(pair), 'inbound', now);
+    const refused = actions.find((a) => a.do === 'discard' && a.reason === 'overloaded');
+    if (refused?.do !== 'discard') {
+      this.#apply(actions, now);
+      return;
+    }
+    pair.verdict = 'unknown';
+    pair.inboundNotBefore = refused.until;
+    this.#lane.dropHeld(pair, 'inbound-budget');
+  }
+
+  /** Something speaks against the pair's verdict; it stays until more is known. */
+  revalidate(pair: Pair<Association>, now: Millis): void {
+    this.#ask(pair, 'revalidate', now);
+  }
+
+  /** True while the far end's MPIT is awaited: what cannot be opened yet may be by then (§ 2). */
+  expects(pair: Pair<Association>): boolean {
+    return this.#expecting.size > 0 && this.#expecting.has(pair);
+  }
+
+  forget(pair: Pair<Association>): void {
+    this.#expecting.delete(pair);
   }
 
   /** In the background, at most once per PER_PAIR_MS: what serves goes on serving. */
@@ -96,9 +126,15 @@ export class Negotiator {
     if (now >= sender.renewAt || sender.state.renewalDue) {
       sender.renewAt = now + RENEW_RETRY_MS;
       this.#ask(pair, 'renewal', now);
-    } else if (sender.sendingSince !== 0 && sender.lastSent - sender.sendingSince >= ONE_WAY_MS) {
+    } else if (sender.sendingSince !== 0 && sender.lastSent - sender.sendingSince >= sender.oneWayMs) {
       sender.sendingSince = now;
+      sender.oneWayMs = Math.min(2 * sender.oneWayMs, ONE_WAY_MAX_MS);
       this.#ask(pair, 'revalidate', now);
+    }
+    if (sender.lastReceived - sender.rememberedAt >= REMEMBER_EVERY_MS) {
+      sender.rememberedAt = now;
+      const peer = this.#remembered.refresh(pair.peer, now);
+      if (peer !== undefined) this.#lane.tell({ type: 'remember', peer });
     }
   }
 
@@ -113,11 +149,10 @@ export class Negotiator {
 
   tick(now: Millis): void {
     for (const [pair, until] of this.#expecting) {
-      if (now < until) continue;
+      if (now < until) break;
       this.#expecting.delete(pair);
-      if (pair.verdict !== 'negotiating') continue;
       /* The other side began and fell silent: what waits behind us begins anew. */
-      pair.verdict = 'unknown';
+      if (pair.verdict === 'negotiating') pair.verdict = 'unknown';
       this.#lane.releaseHeld(pair, now);
     }
     if (now >= this.#dprp.nextTimeout()) this.#apply(this.#dprp.tick(now), now);
@@ -126,7 +161,10 @@ export class Negotiator {
 
   nextTimeout(): number {
     let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout());
-    for (const until of this.#expecting.values()) next = Math.min(next, until);
+    for (const until of this.#expecting.values()) {
+      next = Math.min(next, until);
+      break;
+    }
     return next;
   }
 
@@ -192,16 +230,13 @@ export class Negotiator {
       case 'discard':
         this.#settle(action, now);
         break;
-      case 'keep': {
-        const pair = this.#lane.findPair(action.pair);
-        const sender = pair && this.#associations.sender(pair);
-        if (sender !== undefined) sender.renewAt = Math.max(action.until, now + RENEW_RETRY_MS);
+      case 'keep':
+        this.#keep(action, now);
         break;
-      }
       case 'expect': {
         const pair = this.#lane.pairOf(action.pair, now);
-        if (this.#associations.sender(pair) !== undefined) break;
         if (pair.verdict === 'unknown') pair.verdict = 'negotiating';
+        this.#expecting.delete(pair);
         this.#expecting.set(pair, action.until);
         break;
       }
@@ -234,7 +269,7 @@ export class Negotiator {
     this.#expecting.delete(pair);
     const association = this.#associations.install(pair, agreement, now);
     association.renewAt = now + RENEW_AFTER_MS;
-    if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association, now);
+    if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);
     pair.verdict = 'encrypt';
     pair.reason = 'common-group';
     pair.until = Number.POSITIVE_INFINITY;
@@ -257,16 +292,36 @@ export class Negotiator {
   #settle(action: Extract<Action, { do: 'plain' | 'discard' }>, now: Millis): void {
     const pair = this.#lane.pairOf(action.pair, now);
     this.#expecting.delete(pair);
-    if (this.#associations.sender(pair) !== undefined) {
-      /* What is encrypted stays encrypted: a failed renewal proves nothing. */
-      if (!PROVEN.has(action.reason)) return;
-      this.#lane.flush(now);
-      this.#associations.endAll(pair);
+    if (this.#stands(pair, action.reason, now)) {
+      this.#lane.releaseHeld(pair, now);
+      return;
     }
+    this.#associations.endAll(pair);
     pair.verdict = action.do;
     pair.reason = action.reason;
     pair.until = action.until;
     this.#lane.releaseHeld(pair, now);
+  }
+
+  /** What serves the pair goes on: a renewal that failed, or that nobody had time for, proves nothing. */
+  #stands(pair: Pair<Association>, reason: Reason, now: Millis): boolean {
+    if (this.#associations.sender(pair) !== undefined) return !PROVEN.has(reason);
+    return reason === 'overloaded' && pair.verdict === 'plain' && now < pair.until;
+  }
+
+  #keep(action: Extract<Action, { do: 'keep' }>, now: Millis): void {
+    const pair = this.#lane.findPair(action.pair);
+    if (pair === undefined) return;
+    const sender = this.#associations.sender(pair);
+    if (sender !== undefined) {
+      sender.renewAt = Math.max(action.until, now + RENEW_RETRY_MS);
+    } else if (pair.verdict === 'negotiating') {
+      /* What was to go on is gone meanwhile. */
+      pair.verdict = 'discard';
+      pair.reason = action.reason;
+      pair.until = action.until;
+      this.#lane.releaseHeld(pair, now);
+    }
   }
 
   #heal(of: DprpPair, now: Millis): void {
@@ -276,7 +331,6 @@ export class Negotiator {
       this.#counters.drop('notice-not-ours');
       return;
     }
-    sender.doubted = true;
     this.#ask(pair, 'heal', now);
   }
 

@@ -162,6 +162,7 @@ export class Protect {
         const association = this.#associations.bySlot[records[r + W_STATE]] as Association;
         if (settleOpened(association.state, work.numbers[i])) {
           association.received(now);
+          if (!association.heard) this.#associations.firstHeard(association, now);
         } else {
           records[r + W_KIND] = KIND_DROPPED;
           this.#counters.drop('sealed-replay');

@@ -49,6 +49,8 @@ export class Pair<T> {
   readonly associations: (T | undefined)[] = [undefined, undefined, undefined, undefined];
   /** Which of them sends, -1 for none. */
   sendGeneration = -1;
+  /** Packets from outside begin no negotiation before this, ms. */
+  inboundNotBefore = 0;
   /** When its peer was last told that there is no association, ms. */
   noticedAt = Number.NEGATIVE_INFINITY;
 

@@ -65,6 +65,11 @@ export const DROPS = [
     'too many packets from outside wait for a negotiation',
     '外部からの待機パケットが多すぎる',
   ),
+  reason(
+    'inbound-budget',
+    'from outside for an unknown pair, and no negotiation may begin yet',
+    '外部から届いた未知のアドレス対のパケットで、まだネゴシエーションを開始できない',
+  ),
   reason('hold-abandoned', 'the pair was forgotten while packets waited', '待機中にアドレス対が破棄された'),
   /* associations */
   reason('sealed-unknown-association', 'protected with keys that are not held here', 'ここにない鍵で保護されている'),
