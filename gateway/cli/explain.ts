@@ -1,8 +1,8 @@
 /** An explanation's steps → numbered sentences; the one that decides is marked. */
 import type { ExplainStep, ExplainView, PairView } from '#api/views.ts';
+import { harmless } from '#terminal/table.ts';
 import type { Say } from './messages.ts';
 import { exceptionText, reasonWord, verdictWord, word } from './show.ts';
-import { harmless } from './table.ts';
 
 export function showExplain(view: ExplainView, say: Say): string[] {
   const verdict = verdictWord(view.verdict, say);

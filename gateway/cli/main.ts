@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { languageOf } from '#terminal/language.ts';
 import type { Surroundings } from './commands.ts';
-import { languageOf } from './language.ts';
 import { sayIn } from './messages.ts';
 import { runCommandLine } from './program.ts';
 

@@ -3,6 +3,7 @@
  * ones. Verdicts and their reasons are in `reasons.ts`; mistakes in the configuration come from #config with their words.
  */
 import type { Language, Text } from '#config/text.ts';
+import { fill, type Values } from '#terminal/message.ts';
 
 export const messages = {
   /* help */
@@ -347,7 +348,7 @@ export const messages = {
   },
   'event-statement': {
     en: 'a gateway toward {peer} showed no valid statement of the GMS',
-    ja: '{peer}側のゲートウェイがGMSの有効な証明を示しませんでした',
+    ja: '{peer}側のゲートウェイがGMSの有効な証明書を示しませんでした',
   },
   'event-other-ge': {
     en: 'another gateway than before answers for {peer}',
@@ -360,12 +361,10 @@ export const messages = {
 } as const satisfies Readonly<Record<string, Text>>;
 
 export type MessageKey = keyof typeof messages;
-export type Values = Readonly<Record<string, string | number>>;
 /** Says a message in the language it was made for; a value that is missing stays visible as its `{name}`. */
 export type Say = ((key: MessageKey, values?: Values) => string) & { readonly language: Language };
 
 export function sayIn(language: Language): Say {
-  const say = (key: MessageKey, values: Values = {}): string =>
-    messages[key][language].replaceAll(/\{([a-z]+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  const say = (key: MessageKey, values: Values = {}): string => fill(messages[key][language], values);
   return Object.assign(say, { language });
 }

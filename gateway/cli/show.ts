@@ -10,10 +10,13 @@ import type {
   StatusView,
   Verdict,
 } from '#api/views.ts';
+import { bytes, count, duration, localTime } from '#terminal/quantity.ts';
+import { harmless, list, table } from '#terminal/table.ts';
 import { type MessageKey, messages, type Say } from './messages.ts';
-import { bytes, count, duration, localTime, protocolName } from './quantity.ts';
 import { REASON_WORDS, VERDICT_WORDS } from './reasons.ts';
-import { harmless, list, table } from './table.ts';
+
+const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' };
+const protocolName = (protocol: number | string): string => PROTOCOLS[Number(protocol)] ?? String(protocol);
 
 /** The words for a code; a newer gateway's code that this program does not know is shown as it is. */
 export const verdictWord = (verdict: string, say: Say): string =>

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { CommanderError } from 'commander';
 import { GmsError, gmsSentence } from '#gms/errors.ts';
-import { languageOf, translator } from './messages.ts';
+import { languageOf } from '#terminal/language.ts';
+import { translator } from './messages.ts';
 import { createProgram } from './program.ts';
 
 const language = languageOf(process.env);

@@ -1,9 +1,10 @@
 /** The words of the GMS's command line. Refusals have their own sentences in #gms/errors.ts. */
-export type Language = 'en' | 'ja';
+import type { Language, Text } from '#config/text.ts';
+import { fill, type Values } from '#terminal/message.ts';
 
 const messages = {
-  program: { en: 'the group management server', ja: 'グループ管理サーバー' },
-  'option.state': { en: 'directory of the GMS (or GMS_STATE)', ja: 'GMSのディレクトリ（環境変数GMS_STATEでも可）' },
+  program: { en: 'the group management server', ja: 'グループ管理サーバ' },
+  'option.state': { en: 'directory of the GMS (or GMS_STATE)', ja: 'GMSのディレクトリ(環境変数GMS_STATEでも可)' },
   'option.json': { en: 'print JSON', ja: 'JSONで出力する' },
   'init.help': { en: 'make a new GMS', ja: '新しいGMSを作る' },
   'init.address': {
@@ -17,20 +18,20 @@ const messages = {
   'run.help': { en: 'serve gateways until stopped', ja: '停止されるまでゲートウェイに応答する' },
   'run.listen': {
     en: 'address and port to listen on (default: all addresses)',
-    ja: '待ち受けるアドレスとポート（既定: すべてのアドレス）',
+    ja: '待ち受けるアドレスとポート(既定: すべてのアドレス)',
   },
-  'run.listening': { en: 'listening on {endpoints}', ja: 'listening on {endpoints}（待ち受け中）' },
+  'run.listening': { en: 'listening on {endpoints}', ja: 'listening on {endpoints}(待ち受け中)' },
   'run.stopped': { en: 'stopped', ja: '停止しました' },
   'group.help': { en: 'communication groups', ja: '通信グループ' },
   'group.create.help': { en: 'make a group', ja: 'グループを作る' },
-  'group.create.number': { en: 'group number (default: the next free one)', ja: 'グループ番号（既定: 次の空き番号）' },
+  'group.create.number': { en: 'group number (default: the next free one)', ja: 'グループ番号(既定: 次の空き番号)' },
   'group.create.transform': { en: 'how packets are protected: sealed', ja: 'パケットの保護方式: sealed' },
   'group.create.rotate': {
     en: 'renew the key daily at HH:MM, or "never"',
     ja: '鍵を毎日HH:MMに更新する。「never」で更新しない',
   },
   'group.create.zone': { en: 'time zone of the renewal', ja: '更新時刻のタイムゾーン' },
-  'group.created': { en: 'group {name} made, number {number}', ja: 'グループ{name}を作りました（番号{number}）' },
+  'group.created': { en: 'group {name} made, number {number}', ja: 'グループ{name}を作りました(番号{number})' },
   'group.list.help': { en: 'list groups', ja: 'グループを一覧する' },
   'group.add.help': { en: 'let a gateway into a group', ja: 'ゲートウェイをグループに加える' },
   'group.added': { en: '{ge} belongs to group {group} now', ja: '{ge}をグループ{group}に加えました' },
@@ -55,7 +56,7 @@ const messages = {
   },
   'token.name': { en: 'name of the gateway', ja: 'ゲートウェイの名前' },
   'token.kind': { en: 'bridge, router or host', ja: 'bridge、router、host' },
-  'token.mode': { en: 'open or closed', ja: 'open（開放）またはclosed（閉鎖）' },
+  'token.mode': { en: 'open or closed', ja: 'open(開放)またはclosed(閉域)' },
   'token.group': { en: 'group that the gateway joins; may be repeated', ja: '参加するグループ。繰り返し指定できる' },
   'token.ttl': { en: 'life of the token: 30m, 1h, 7d', ja: 'トークンの有効期間: 30m、1h、7d' },
   'token.created': {
@@ -113,22 +114,15 @@ const messages = {
   'column.subject': { en: 'subject', ja: '対象' },
   'bad.duration': {
     en: '“{text}” is not a duration: a number and s, m, h or d, such as 1h',
-    ja: '「{text}」は期間ではありません。数字とs、m、h、dで指定してください（例 1h）',
+    ja: '「{text}」は期間ではありません。数字とs、m、h、dで指定してください(例 1h)',
   },
   'bad.number': { en: '“{text}” is not a whole number', ja: '「{text}」は整数ではありません' },
-} as const satisfies Record<string, Record<Language, string>>;
+} as const satisfies Readonly<Record<string, Text>>;
 
 export type MessageKey = keyof typeof messages;
 
-/** The language that the environment names, in POSIX order of strength. */
-export function languageOf(env: Readonly<Record<string, string | undefined>>): Language {
-  const named = env.LC_ALL || env.LC_MESSAGES || env.LANG || '';
-  return named.startsWith('ja') ? 'ja' : 'en';
-}
-
-export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
+export type Translate = (key: MessageKey, values?: Values) => string;
 
 export function translator(language: Language): Translate {
-  return (key, values = {}) =>
-    messages[key][language].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return (key, values = {}) => fill(messages[key][language], values);
 }

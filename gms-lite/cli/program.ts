@@ -3,11 +3,12 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
+import { localTime } from '#terminal/quantity.ts';
+import { table } from '#terminal/table.ts';
 import { initGms } from '../gms.ts';
 import { environment, runGms } from '../main.ts';
 import { ask } from './client.ts';
 import type { MessageKey, Translate } from './messages.ts';
-import { table, timeText } from './table.ts';
 
 const DEFAULT_STATE = '/var/lib/gms-lite';
 /** When keys are renewed by themselves unless somebody says otherwise. */
@@ -77,9 +78,9 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
     values.length === 0
       ? t('list.empty')
       : table(
-          head.map((key) => t(key)),
+          head.map((key) => ({ title: t(key) })),
           values.map(row),
-        );
+        ).join('\n');
   const leafCommand = (parent: Command, name: string, help: MessageKey): Command =>
     parent
       .command(name)
@@ -263,6 +264,9 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   });
   return program;
 }
+
+/** Seconds since 1970 as local time; what never happened is a dash. */
+const timeText = (seconds: number): string => (seconds <= 0 ? '–' : localTime(new Date(seconds * 1000).toISOString()));
 
 /** Name and value, one a line. */
 function facts(value: object): string {

@@ -52,15 +52,16 @@ const RULES: Readonly<Record<string, Rule>> = {
     types: ['keys', 'host', 'dprp', 'pit', 'datapath', 'gms'],
     says: 'api imports config, wire, and types of keys, host, dprp, pit and datapath/messages.ts',
   },
+  terminal: { values: [], types: ['config'], says: 'terminal imports only types of config' },
   cli: {
-    values: ['main', 'config', 'wire', 'host', 'keys'],
+    values: ['main', 'config', 'wire', 'host', 'keys', 'terminal'],
     types: ['api'],
-    says: 'cli imports main, config, wire, host, keys, and types of api',
+    says: 'cli imports main, config, wire, host, keys, terminal, and types of api',
   },
   gms: {
-    values: ['wire'],
-    types: ['dprp'],
-    says: "gms-lite imports of the gateway only wire, and dprp's nouns as types",
+    values: ['wire', 'terminal'],
+    types: ['dprp', 'config'],
+    says: "gms-lite imports of the gateway only wire and terminal, and dprp's and config's nouns as types",
   },
 };
 
@@ -217,6 +218,8 @@ describe('made-up trees that break a rule are found out', () => {
     ['gateway/wire/x.ts', "import { a } from '../../tests/kit/x.ts';", 'only tests import tests'],
     ['gateway/main.ts', "import { a } from '../gms-lite/app.ts';", 'only gms-lite/protocol'],
     ['gms-lite/app.ts', "import { a } from '#pit/index.ts';", 'gms-lite imports of the gateway only wire'],
+    ['gms-lite/app.ts', "import { a } from '#config/text.ts';", 'gms-lite imports of the gateway only wire'],
+    ['gateway/terminal/x.ts', "import { a } from '#config/text.ts';", 'terminal imports only types'],
     ['gateway/pit/x.ts', "new Worker(new URL('../api/app.ts', import.meta.url));", 'pit imports only wire'],
   ])('%s with %s', (path, text, rule) => {
     const [message = ''] = broken(path, text).filter((line) => line.includes(rule));

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { EVENT_NAMES, VERDICTS } from '#api/views.ts';
-import { languageOf } from '#cli/language.ts';
 import { messages, sayIn } from '#cli/messages.ts';
 import { REASON_WORDS, VERDICT_WORDS } from '#cli/reasons.ts';
 import { DROPS } from '#wire/drops.ts';
@@ -34,13 +33,4 @@ test('values are filled in; one that is missing stays visible', () => {
   expect(sayIn('en')('more-rows', { shown: 10, total: 12 })).toContain('10 of 12');
   expect(sayIn('ja')('explain-title', { peer: '192.0.2.1' })).toBe('192.0.2.1宛てのパケット: {verdict}');
   expect(sayIn('en')('check-good', { file: '{kind}', kind: 'x' })).toBe('{kind}: correct (x)');
-});
-
-test('the language comes from the first locale that is set', () => {
-  expect(languageOf({ LANG: 'ja_JP.UTF-8' })).toBe('ja');
-  expect(languageOf({ LANG: 'ja_JP.UTF-8', LC_ALL: 'C' })).toBe('en');
-  expect(languageOf({ LANG: 'en_GB.UTF-8', LC_MESSAGES: 'ja' })).toBe('ja');
-  expect(languageOf({ LANG: 'ja_JP.UTF-8', LC_ALL: '' })).toBe('ja');
-  expect(languageOf({ LANG: 'jam' })).toBe('en');
-  expect(languageOf({})).toBe('en');
 });

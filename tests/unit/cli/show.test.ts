@@ -3,76 +3,12 @@ import { explainSteps } from '#api/explain.ts';
 import type { ExplainFacts } from '#api/views.ts';
 import { showExplain } from '#cli/explain.ts';
 import { sayIn } from '#cli/messages.ts';
-import { bytes, count, duration, localTime } from '#cli/quantity.ts';
 import { showDrops, showEvent, showFlows, showPairs, showStatus } from '#cli/show.ts';
-import { cells, harmless, list, table } from '#cli/table.ts';
 import type { GeId } from '#dprp/spec.ts';
 import { FLOWS, PAIRS, STATUS } from '#kit/gateway-view.ts';
 
 const en = sayIn('en');
 const ja = sayIn('ja');
-
-describe('tables', () => {
-  test('wide characters take two cells, marks none', () => {
-    expect(cells('abc')).toBe(3);
-    expect(cells('生産ライン')).toBe(10);
-    expect(cells('ｱｲｳ')).toBe(3);
-    expect(cells('(全角)')).toBe(8 - 2);
-    expect(cells('e\u0301')).toBe(1);
-  });
-
-  test('columns line up in cells, not in characters', () => {
-    const rows = table(
-      [{ title: '名前' }, { title: 'N', right: true }],
-      [
-        ['生産', '1'],
-        ['a', '1,000'],
-      ],
-    );
-    expect(rows).toEqual(['名前      N', '生産      1', 'a     1,000']);
-    expect(new Set(rows.map(cells)).size).toBe(1);
-    expect(
-      list([
-        ['状態', 'a'],
-        ['MTU', 'b'],
-      ]),
-    ).toEqual(['状態  a', 'MTU   b']);
-  });
-
-  test('a name from elsewhere cannot steer the terminal', () => {
-    expect(harmless('a\u001b[2Jb\nc\u202e')).toBe('a\ufffd[2Jb\ufffdc\ufffd');
-    expect(table([{ title: 'X' }], [['\u001b[31m']])[1]).not.toContain('\u001b');
-  });
-});
-
-describe('quantities', () => {
-  test.each([
-    [0, '0 B'],
-    [999, '999 B'],
-    [1_000, '1.0 kB'],
-    [999_499, '999 kB'],
-    [999_999, '1.0 MB'],
-    [91_226_112, '91.2 MB'],
-    [2.5e12, '2.5 TB'],
-  ])('%d bytes', (n, text) => expect(bytes(n)).toBe(text));
-
-  test.each([
-    [0.413, '0.41 ms', '0.41ミリ秒'],
-    [999.9, '999 ms', '999ミリ秒'],
-    [61_000, '1 min 1 s', '1分1秒'],
-    [3_600_000, '1 h', '1時間'],
-    [93_784_000, '1 d 2 h', '1日2時間'],
-  ])('%d ms', (ms, english, japanese) => {
-    expect(duration(ms, 'en')).toBe(english);
-    expect(duration(ms, 'ja')).toBe(japanese);
-  });
-
-  test('counts are grouped, times are local, and what is no time is left alone', () => {
-    expect(count(1_234_567)).toBe('1,234,567');
-    expect(localTime('2026-01-05T03:00:00.000Z')).toMatch(/^2026-01-0[456] \d\d:\d\d:00$/);
-    expect(localTime('soon')).toBe('soon');
-  });
-});
 
 describe('status', () => {
   test('in English', () => {
