@@ -79,7 +79,7 @@ export const DROPS = [
     '最近送信していないパケットについての通知',
   ),
   reason('notice-limit', 'too many notices or errors in one second', '1秒あたりの通知またはエラーが多すぎる'),
-  reason('too-big', 'too large for the next hop; the sender was told', '次ホップには大きすぎる（送信元へ通知済み）'),
+  reason('too-big', 'too large for the next hop; the sender was told', '次ホップには大きすぎる(送信元へ通知済み)'),
   reason('dprp-from-inside', 'a DPRP message from behind this gateway', 'ゲートウェイ配下からのDPRPメッセージ'),
   /* dprp */
   reason('dprp-short', 'a DPRP message shorter than its header', 'ヘッダより短いDPRPメッセージ'),
@@ -102,7 +102,7 @@ export const DROPS = [
   reason(
     'dprp-domain-key',
     'sealed with a version of the domain key not held here',
-    'ここにない版のドメイン鍵で封印されたDPRPメッセージ',
+    'ここにないバージョンのドメイン鍵で封印されたDPRPメッセージ',
   ),
   reason('dprp-seal', 'the seal of a DPRP message does not verify', 'DPRPメッセージの封印が検証できない'),
   reason('dprp-body', 'the content of a DPRP message is malformed', 'DPRPメッセージの内容が不正'),
@@ -130,7 +130,7 @@ export const DROPS = [
   reason(
     'dprp-unknown-negotiation',
     'belongs to no negotiation known here: late, replayed or misdirected',
-    '既知のネゴシエーションに属さない（遅延・再送・誤配）',
+    '既知のネゴシエーションに属さない(遅延・再送・誤配)',
   ),
   reason('dprp-hash-chain', 'does not continue the message before it', '直前のメッセージと連鎖していない'),
   reason(
@@ -159,7 +159,7 @@ export const DROPS = [
   /* transform sealed */
   reason('sealed-missing-tag', 'no tag where every packet must bear one', 'すべてのパケットにあるはずの認証タグがない'),
   reason('sealed-forged', 'the tag does not verify', '認証タグが一致しない'),
-  reason('sealed-replay', 'the packet was received before', '受信済みのパケットの再送（リプレイ）'),
+  reason('sealed-replay', 'the packet was received before', '受信済みのパケットの再送(リプレイ)'),
   reason('sealed-too-old', 'the packet is older than the replay window', 'リプレイ検査の範囲より古いパケット'),
   reason('sealed-unknown-generation', 'no key of that generation is held', 'その世代の鍵を保持していない'),
   reason(

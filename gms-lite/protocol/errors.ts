@@ -26,15 +26,15 @@ const sentences = {
   },
   'wrong-root': {
     en: 'the server at {address} is not the GMS that made the token: somebody may be in between, or the GMS was set up anew',
-    ja: '{address}のサーバーはトークンを発行したGMSではありません。第三者が介在しているか、GMSが作り直されています',
+    ja: '{address}のサーバはトークンを発行したGMSではありません。第三者が介在しているか、GMSが作り直されています',
   },
   'gms-unreachable': {
     en: 'no GMS address answers ({addresses}): check the cable, the addresses and the firewall',
-    ja: 'GMSのどのアドレスも応答しません（{addresses}）。ケーブル、アドレス、ファイアウォールを確認してください',
+    ja: 'GMSのどのアドレスも応答しません({addresses})。ケーブル、アドレス、ファイアウォールを確認してください',
   },
   'already-enrolled': {
     en: 'this gateway is already enrolled as {name} ({ge}): force it to give that up and enrol anew',
-    ja: 'このゲートウェイはすでに{name}（{ge}）として登録済みです。破棄して登録し直すには強制を指定してください',
+    ja: 'このゲートウェイはすでに{name}({ge})として登録済みです。破棄して登録し直すには強制を指定してください',
   },
   'bad-answer': {
     en: 'the GMS answered something that this version does not understand: {problem}',
@@ -73,7 +73,7 @@ const sentences = {
   /* stores */
   'key-file-mode': {
     en: '{file} may be read by others (mode {mode}): make it 0600',
-    ja: '{file}が他人に読める状態です（モード{mode}）。0600にしてください',
+    ja: '{file}が他人に読める状態です(モード{mode})。0600にしてください',
   },
   'key-file-bad': {
     en: '{file} is not a key file of 32 bytes: put the right one back',
@@ -95,15 +95,15 @@ const sentences = {
   'bad-field': { en: '{field}: {problem}', ja: '{field}: {problem}' },
   'bad-address': {
     en: '“{text}” is not an IP address with an optional port (192.0.2.1, 192.0.2.1:7443, [2001:db8::1]:7443)',
-    ja: '「{text}」はIPアドレス（ポートは省略可）ではありません（例 192.0.2.1、192.0.2.1:7443、[2001:db8::1]:7443）',
+    ja: '「{text}」はIPアドレス(ポートは省略可)ではありません(例 192.0.2.1、192.0.2.1:7443、[2001:db8::1]:7443)',
   },
   'bad-prefix': {
     en: '“{text}” is not a prefix (192.0.2.0/24, 2001:db8::/32)',
-    ja: '「{text}」はプレフィックスではありません（例 192.0.2.0/24、2001:db8::/32）',
+    ja: '「{text}」はプレフィックスではありません(例 192.0.2.0/24、2001:db8::/32)',
   },
   'bad-exception': {
     en: '“{text}” is not an exception: PREFIX[,PROTOCOL[,PORT]][,in|out|both], for example 192.0.2.10/32,udp,123,out',
-    ja: '「{text}」は例外ではありません。形式: PREFIX[,プロトコル[,ポート]][,in|out|both]（例 192.0.2.10/32,udp,123,out）',
+    ja: '「{text}」は例外ではありません。形式: PREFIX[,プロトコル[,ポート]][,in|out|both](例 192.0.2.10/32,udp,123,out)',
   },
   'group-exists': { en: 'group {group} already exists', ja: 'グループ{group}はすでに存在します' },
   'group-unknown': { en: 'there is no group {group}', ja: 'グループ{group}はありません' },
