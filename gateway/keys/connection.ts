@@ -41,6 +41,8 @@ export function pinnedRoot(socket: TLSSocket, fingerprint: Uint8Array): Uint8Arr
 class PinnedAgent extends Agent {
   readonly #fingerprint: Uint8Array;
   readonly #verified: (root: Uint8Array) => void;
+  /** Sockets that the agent does not know yet. */
+  readonly #connecting = new Set<TLSSocket>();
 
   constructor(fingerprint: Uint8Array, verified: (root: Uint8Array) => void) {
     super({ keepAlive: true, maxSockets: 4, scheduling: 'lifo' });
@@ -61,11 +63,16 @@ class PinnedAgent extends Agent {
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: false,
     });
+    this.#connecting.add(socket);
     socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error('no answer')));
-    const fail = (error: Error): void => callback(error, socket);
+    const fail = (error: Error): void => {
+      this.#connecting.delete(socket);
+      callback(error, socket);
+    };
     socket.once('error', fail);
     socket.once('secureConnect', () => {
       socket.off('error', fail);
+      this.#connecting.delete(socket);
       const root = pinnedRoot(socket, this.#fingerprint);
       if (root === undefined) {
         socket.destroy();
@@ -77,6 +84,11 @@ class PinnedAgent extends Agent {
       this.#verified(root);
       callback(null, socket);
     });
+  }
+
+  override destroy(): void {
+    for (const socket of this.#connecting) socket.destroy(new Error('closed'));
+    super.destroy();
   }
 }
 
@@ -90,6 +102,7 @@ export interface RequestParts {
 export class GmsConnection {
   readonly #agent: PinnedAgent;
   readonly #answerMax: number;
+  #closed = false;
   /** Tried in this order. */
   endpoints: readonly Endpoint[];
   /** Ed25519 public key of the verified root, from the first connection on. */
@@ -130,6 +143,7 @@ export class GmsConnection {
   async open(parts: RequestParts): Promise<{ response: IncomingMessage; endpoint: Endpoint }> {
     let wrong: GmsError | undefined;
     for (const endpoint of this.endpoints) {
+      if (this.#closed) break;
       try {
         return { response: await this.#try(endpoint, parts, 1), endpoint };
       } catch (error) {
@@ -147,7 +161,7 @@ export class GmsConnection {
       call.on('error', (error) => {
         clearTimeout(timer);
         /* The server may close a kept connection in the moment in which it is used again. */
-        if (call.reusedSocket && again > 0) resolve(this.#try({ address, port }, parts, again - 1));
+        if (call.reusedSocket && again > 0 && !this.#closed) resolve(this.#try({ address, port }, parts, again - 1));
         else reject(error);
       });
       call.on('response', (response) => {
@@ -158,7 +172,9 @@ export class GmsConnection {
     });
   }
 
+  /** Ends what is under way; nothing is asked from now on. */
   close(): void {
+    this.#closed = true;
     this.#agent.destroy();
   }
 }

@@ -17,7 +17,10 @@ export interface RingGroup {
   readonly number: number;
   readonly name: string;
   readonly transform: TransformName;
-  /** Highest version first: the current one, then the previous one while its overlap lasts. */
+  /**
+   * Highest version first: the current one, then the previous one while its overlap lasts. `notAfter` is in seconds
+   * since 1970 by the GMS, Infinity for the current one.
+   */
   readonly keys: readonly { readonly version: number; readonly key: KeyIndex; readonly notAfter: number }[];
 }
 

@@ -89,6 +89,8 @@ export interface ServedGms extends GmsWorld {
   vanish(): Promise<void>;
   /** Listens again, at the same port. */
   appear(): Promise<void>;
+  /** Fulfilled when no gateway is connected. */
+  alone(): Promise<void>;
 }
 
 async function freePort(): Promise<number> {
@@ -119,6 +121,13 @@ export async function servedGms(addresses: readonly string[] = ['127.0.0.1'], fi
       });
       servers = [];
       await Promise.all(closing);
+    },
+    alone: async () => {
+      for (const server of servers) {
+        const open = (): Promise<number> =>
+          new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+        while ((await open()) > 0) await new Promise(setImmediate);
+      }
     },
     appear: async () => {
       const answer = async (request: Request): Promise<Response> => {

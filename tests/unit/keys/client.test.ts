@@ -183,6 +183,16 @@ describe('at start', () => {
     expect(client.ring?.kind).toBe('router');
   });
 
+  it('a client that stops while its stream begins leaves no connection behind', async () => {
+    const a = await gateway('a', 'plant');
+    for (let i = 0; i < 10; i++) {
+      const { client } = reborn(a.directory);
+      await client.start();
+      await client.stop();
+    }
+    await gms.alone();
+  });
+
   it('a box without a clock learns the time from the GMS', async () => {
     const a = await gateway('a', 'plant');
     gms.advance(40 * 365 * 86_400_000);

@@ -1,0 +1,128 @@
+/** Which bundles are taken, apart from how they come. */
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type BundleMetadata, contentToSign, envelope, joinContent, joinSigned } from '#gms/bundle.ts';
+import { generateRaw, secretObject, signWith } from '#gms/raw-keys.ts';
+import {
+  compareBundles,
+  importKeys,
+  makeRing,
+  nextExpiry,
+  openBundle,
+  type Recipient,
+  type VerifiedBundle,
+} from '#keys/opened.ts';
+import { createNobleProvider } from '#transform/providers/noble.ts';
+import { encodeStatementBody, joinStatement } from '#wire/statement.ts';
+
+const provider = createNobleProvider();
+const root = generateRaw('ed25519');
+const other = generateRaw('ed25519');
+const GE = '0011223344556677';
+const recipient: Recipient = {
+  ge: GE,
+  bundleKey: provider.importKey(new Uint8Array(32).fill(5)),
+  staticSecret: provider.generateKeyPair().secret,
+  signingRoot: root.publicKey,
+};
+
+const body = encodeStatementBody({
+  mode: 'open',
+  kind: 'bridge',
+  geId: Buffer.from(GE, 'hex'),
+  staticKey: new Uint8Array(32),
+  notAfter: 1,
+  groups: [7],
+});
+const metadata: BundleMetadata = {
+  ge: GE,
+  name: 'press',
+  kind: 'bridge',
+  mode: 'open',
+  sequence: { incarnation: 1, counter: 3 },
+  statement: Buffer.from(joinStatement(body, new Uint8Array(64))).toString('base64url'),
+  domainKeys: [{ version: 4, material: 0, notBefore: 1, notAfter: 0 }],
+  groups: [
+    {
+      number: 7,
+      name: 'plant',
+      transform: 'sealed',
+      keys: [
+        { version: 2, material: 1, notBefore: 100, notAfter: 0 },
+        { version: 1, material: 2, notBefore: 1, notAfter: 190 },
+      ],
+    },
+  ],
+  revoked: [],
+  protectedPrefixes: [],
+  exceptions: [],
+  gms: [{ address: '192.0.2.9', port: 7443 }],
+  offlineHours: 0,
+  forgetPeers: 0,
+};
+
+/** Delivered to the recipient: whatever it says, and whoever signed it. */
+function deliver(values: Partial<BundleMetadata> = {}, signer = root.secret, aadByte = 1): Uint8Array {
+  const content = joinContent(
+    { ...metadata, ...values },
+    [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill)),
+  );
+  const signature = signWith(secretObject('ed25519', signer), contentToSign(content));
+  const delivered = envelope(joinSigned(5000, content, signature), (nonce, aad, plaintext) =>
+    provider.sealMessage(recipient.bundleKey, nonce, aad, plaintext),
+  );
+  delivered[4] = aadByte;
+  return delivered;
+}
+
+const open = (delivered: Uint8Array) => openBundle(delivered, provider, recipient);
+
+describe('a bundle is', () => {
+  it('taken when the GMS signed it for this gateway', () => {
+    expect(open(deliver())).toMatchObject({ time: 5000, metadata: { name: 'press' } });
+  });
+
+  it.each([
+    ['signed by another root', deliver({}, other.secret), 'bundle-signature'],
+    ['for another gateway', deliver({ ge: '8899aabbccddeeff' }), 'bundle-unreadable'],
+    ['of another format version', deliver({}, root.secret, 2), 'bundle-unreadable'],
+    ['without a statement that can be read', deliver({ statement: 'AAAA' }), 'bundle-unreadable'],
+  ])('refused when it is %s', (_, delivered, code) => {
+    expect(open(delivered)).toBe(code);
+  });
+
+  it('newer, the same, lower or a lie', () => {
+    const at = (incarnation: number, counter: number, content = 'x') => ({
+      sequence: { incarnation, counter },
+      content: createHash('sha256').update(content).digest('hex'),
+    });
+    expect(compareBundles(undefined, at(1, 0))).toBe('newer');
+    expect(compareBundles(at(1, 5), at(1, 6, 'y'))).toBe('newer');
+    expect(compareBundles(at(1, 5), at(2, 0))).toBe('newer');
+    expect(compareBundles(at(1, 5), at(1, 5))).toBe('same');
+    expect(compareBundles(at(1, 5), at(1, 5, 'y'))).toBe('differs');
+    expect(compareBundles(at(1, 5), at(1, 4))).toBe('lower');
+    expect(compareBundles(at(2, 0), at(1, 9))).toBe('lower');
+  });
+});
+
+describe('its keys', () => {
+  it('are in the provider afterwards, and nowhere else', () => {
+    const bundle = open(deliver()) as VerifiedBundle;
+    const { materials } = bundle;
+    expect(materials.map((m) => m[0])).toEqual([1, 2, 3]);
+    const loaded = importKeys(provider, bundle);
+    expect(materials.every((m) => m.every((byte) => byte === 0))).toBe(true);
+    expect(new Set(loaded.keys).size).toBe(3);
+  });
+
+  it('count until their overlap ends; the current one counts until it is replaced', () => {
+    const loaded = importKeys(provider, open(deliver()) as VerifiedBundle);
+    const versions = (now: number) => makeRing(loaded, recipient, now, 0).groups[0].keys.map((key) => key.version);
+    expect(versions(189)).toEqual([2, 1]);
+    expect(nextExpiry(loaded, 189)).toBe(190);
+    expect(versions(190)).toEqual([2]);
+    expect(nextExpiry(loaded, 190)).toBe(Number.POSITIVE_INFINITY);
+    expect(makeRing(loaded, recipient, 1e12, 0).domainKeys).toHaveLength(1);
+  });
+});
