@@ -19,7 +19,8 @@ import { DATAPATH_MARK } from '#host/drops.ts';
 import { apply, shutdown } from '#host/host.ts';
 import { findLink, type PortRole, readLinks } from '#host/links.ts';
 import { type HostPlan, plan, survey } from '#host/plan.ts';
-import { HostError, linux } from '#host/system.ts';
+import { HostError } from '#host/problem.ts';
+import { linux } from '#host/system.ts';
 import { type HostEvent, watch } from '#host/watch.ts';
 import { KeyClient } from '#keys/client.ts';
 import type { KeyRing } from '#keys/ring.ts';
@@ -378,8 +379,15 @@ async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
   const link = findLink(await readLinks(linux), hostPlan.management.name);
   const bytes = link && macFromText(link.mac);
   if (bytes === undefined) {
-    const fix = 'see ip link; the gateway makes it from the outer port’s address';
-    throw new HostError([{ field: 'management.name', problem: 'the management interface has no MAC address', fix }]);
+    const problem = {
+      en: 'the management interface has no MAC address',
+      ja: '管理用インタフェースにMACアドレスがありません',
+    };
+    const fix = {
+      en: 'see ip link; the gateway makes it from the outer port’s address',
+      ja: '「ip link」を確認してください。MACアドレスは外側のポートのものから作られます',
+    };
+    throw new HostError([{ field: 'management.name', problem, fix }]);
   }
   return macNumber(bytes, 0);
 }

@@ -44,9 +44,10 @@ const around: Surroundings = {
     return enrol(token, stateDir, { name: hostname(), software, force });
   },
   release: async (config) => {
-    const [{ release }, { plan, survey }, { HostError, linux }] = await Promise.all([
+    const [{ release }, { plan, survey }, { HostError }, { linux }] = await Promise.all([
       import('#host/host.ts'),
       import('#host/plan.ts'),
+      import('#host/problem.ts'),
       import('#host/system.ts'),
     ]);
     const target = plan(config, await survey(linux));

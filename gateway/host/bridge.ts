@@ -7,13 +7,15 @@
  */
 import ipaddr from 'ipaddr.js';
 import type { ManagementPort } from '#config/config.ts';
+import type { Text } from '#config/text.ts';
 import { parseAddresses } from './addresses.ts';
 import { protect, unprotectAll } from './drops.ts';
 import { findLink, type Link, MGMT_PORT, managementMac, OPEN_BRIDGE, readLinks } from './links.ts';
 import type { HostPlan, Survey } from './plan.ts';
 import { quieten, raise, realMtu, restoreMtu, setSetting, writeMark } from './ports.ts';
+import { blame, HostFault } from './problem.ts';
 import { settingPath } from './snapshot.ts';
-import { blame, type System } from './system.ts';
+import type { System } from './system.ts';
 
 /** Default routes of the management end: behind those that a person set by hand on another interface. */
 const ROUTE_METRIC = '100';
@@ -39,7 +41,7 @@ export function bridgePorts(plan: HostPlan): string[] {
 
 /** The ports stand behind their drops already (apply's first step). Idempotent. */
 export async function establishBridge(system: System, plan: HostPlan, now: Survey, undo: Undo): Promise<HostPorts> {
-  await blame('outer', `remove it by hand: ip link del dev ${OPEN_BRIDGE}`, () => closeBridge(system));
+  await blame('outer', REMOVE_BRIDGE, () => closeBridge(system));
   await establishManagement(system, plan, now, undo);
   let links = await readLinks(system);
   const outer = need(links, plan.outer);
@@ -58,13 +60,29 @@ export async function establishBridge(system: System, plan: HostPlan, now: Surve
   };
 }
 
-const CHECK_DRIVER = 'see what the kernel says about the interface with dmesg, then start again';
+const REMOVE_BRIDGE: Text = {
+  en: `remove it by hand: ip link del dev ${OPEN_BRIDGE}`,
+  ja: `「ip link del dev ${OPEN_BRIDGE}」で手動で削除してください`,
+};
+const CHECK_DRIVER: Text = {
+  en: 'see what the kernel says about the interface with dmesg, then start again',
+  ja: 'dmesgでこのインタフェースについてのカーネルのメッセージを確認し、もう一度起動してください',
+};
 
 function need(links: readonly Link[], name: string): Link {
   const link = findLink(links, name);
-  if (link === undefined) throw new Error(`interface "${name}" is gone`);
+  if (link === undefined) {
+    throw new HostFault({ en: `interface "${name}" is gone`, ja: `インタフェース「${name}」がなくなりました` });
+  }
   return link;
 }
+
+const OTHER_NAME: Text = { en: 'choose another name', ja: '別の名前を指定してください' };
+const CORRECT_ADDRESS: Text = { en: 'correct the address', ja: 'アドレスを修正してください' };
+const CORRECT_GATEWAY: Text = {
+  en: 'correct the gateway',
+  ja: 'デフォルトゲートウェイのアドレスを修正してください',
+};
 
 /** Makes, changes or removes the management veth until it is as configured. */
 export async function establishManagement(system: System, plan: HostPlan, now: Survey, undo: Undo): Promise<void> {
@@ -76,7 +94,7 @@ export async function establishManagement(system: System, plan: HostPlan, now: S
   const fits = port !== undefined && end?.peer === MGMT_PORT && end.mac === mac;
   if (port !== undefined && !fits) await system.run('ip', ['link', 'del', 'dev', MGMT_PORT]);
   if (wanted === undefined) return;
-  await blame('management.name', 'choose another name', async () => {
+  await blame('management.name', OTHER_NAME, async () => {
     if (!fits) {
       if (now.byName) await protect(system, [MGMT_PORT]);
       await system.run('ip', managementLink(wanted.name, mac));
@@ -112,10 +130,10 @@ async function address(system: System, m: ManagementPort): Promise<void> {
     if (a.scope !== 'global' || a.dynamic || wanted.has(canonical(`${a.local}/${a.prefixlen}`))) continue;
     await system.run('ip', ['addr', 'del', `${a.local}/${a.prefixlen}`, 'dev', m.name]);
   }
-  await blame('management.addresses', 'correct the address', async () => {
+  await blame('management.addresses', CORRECT_ADDRESS, async () => {
     for (const a of wanted) await system.run('ip', ['addr', 'replace', a, 'dev', m.name]);
   });
-  await blame('management.gateways', 'correct the gateway', async () => {
+  await blame('management.gateways', CORRECT_GATEWAY, async () => {
     for (const version of [4, 6] as const) {
       const gateway = m.gateways.find((g) => ipaddr.parse(g).kind() === `ipv${version}`);
       const route = ['dev', m.name, 'metric', ROUTE_METRIC, 'proto', 'static'];
@@ -158,7 +176,11 @@ export async function openBridge(system: System, plan: HostPlan): Promise<void> 
     const link = findLink(links, name);
     /* A port that is not plugged in does not keep the others closed. */
     if (link === undefined) continue;
-    await blame(field, `see what belongs to "${name}" with ip -d link`, async () => {
+    const fix: Text = {
+      en: `see what belongs to "${name}" with ip -d link`,
+      ja: `「ip -d link」で「${name}」の状態を確認してください`,
+    };
+    await blame(field, fix, async () => {
       await setSetting(system, settingPath('ipv6', name, 'disable_ipv6'), '1');
       if (link.master !== OPEN_BRIDGE) await system.run('ip', ['link', 'set', 'dev', name, 'master', OPEN_BRIDGE]);
       /* The mark stays: it says that the settings of this port are ours, not an administrator's. */

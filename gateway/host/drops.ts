@@ -7,6 +7,7 @@
  * and `arp`, which always go by name) stands between a device that comes back and our chains on it.
  */
 import { isLinkName } from './links.ts';
+import { HostFault } from './problem.ts';
 import type { System } from './system.ts';
 
 /** SO_MARK of every frame that the datapath sends, and of the offload program's: "GSCP". */
@@ -138,7 +139,13 @@ export async function protect(system: System, ports: readonly string[]): Promise
   if (missing.length === 0) return;
   await system.run('nft', ['-f', '-'], protectScript(text, missing));
   const still = await findUnprotected(system, ports);
-  if (still.length > 0) throw new Error(`the drop rules of ${still.join(', ')} do not stand after installing them`);
+  if (still.length > 0) {
+    const names = still.join(', ');
+    throw new HostFault({
+      en: `the drop rules of ${names} do not stand after installing them`,
+      ja: `${names}の遮断規則を設定しましたが、反映されていません`,
+    });
+  }
 }
 
 /** The second belt around `ports`. */

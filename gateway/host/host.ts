@@ -3,17 +3,20 @@
  * The ways out: stop and crash leave the drops where they are; only `release` opens, and the caller audits it.
  *
  *   system     programs and files            links      interfaces, names, our marks
+ *   problem    what went wrong, in words
  *   plan       what stands in the way        drops      nftables: fail closed
  *   ports      quiet, offloads, up           bridge, router   the kinds (router: addresses, snapshot)
  *   watch      what happens behind our back
  */
+import type { Text } from '#config/text.ts';
 import { bridgePorts, establishBridge, type HostPorts, openBridge, removeBridge, type Undo } from './bridge.ts';
 import { belt, protect, unprotectAll, unprotectOthers } from './drops.ts';
 import { findLink, INNER_PORT, isEndOf, KERNEL_END, OUTER_PORT, readLinks } from './links.ts';
 import { type HostPlan, type Survey, survey } from './plan.ts';
+import { blame, HostError, wordsOf } from './problem.ts';
 import { establishRouter, findRouter, ROUTER_PORTS, returnNic } from './router.ts';
 import { loadSnapshot } from './snapshot.ts';
-import { blame, HostError, linux, type System } from './system.ts';
+import { linux, type System } from './system.ts';
 
 export interface Applied {
   readonly ports: HostPorts;
@@ -21,8 +24,18 @@ export interface Applied {
   readonly warnings: readonly string[];
 }
 
-const TRY_AGAIN = 'see dmesg and ip link, then start again; what is protected stays protected';
-const NO_NFTABLES = 'install nftables, with a kernel that has netdev ingress and egress hooks (5.16 or later)';
+const TRY_AGAIN: Text = {
+  en: 'see dmesg and ip link, then start again; what is protected stays protected',
+  ja: 'dmesgと「ip link」を確認し、もう一度起動してください。遮断済みのポートは遮断されたままです',
+};
+const NO_NFTABLES: Text = {
+  en: 'install nftables, with a kernel that has netdev ingress and egress hooks (5.16 or later)',
+  ja: 'nftablesと、netdevのingressおよびegressフックを備えたカーネル(5.16以降)を用意してください',
+};
+const RELEASE_AGAIN: Text = {
+  en: 'see ip link and ip addr, then release again',
+  ja: '「ip link」と「ip addr」を確認し、もう一度releaseを実行してください',
+};
 
 /** Interfaces that must have drops once the plan stands. */
 export function protectedPorts(plan: HostPlan): readonly string[] {
@@ -42,8 +55,10 @@ export async function apply(plan: HostPlan, system: System = linux): Promise<App
   } catch (error) {
     const problems = error instanceof HostError ? [...error.problems] : [];
     for (const step of undo.reverse()) {
-      await step().catch((failure: Error) => {
-        problems.push({ field: 'outer', problem: `undoing failed: ${failure.message}`, fix: TRY_AGAIN });
+      await step().catch((failure: unknown) => {
+        const { en, ja } = wordsOf(failure);
+        const problem = { en: `undoing failed: ${en}`, ja: `変更を元に戻せませんでした: ${ja}` };
+        problems.push({ field: 'outer', problem, fix: TRY_AGAIN });
       });
     }
     throw new HostError(problems, error);
@@ -91,7 +106,11 @@ async function leaveOtherKind(system: System, plan: HostPlan): Promise<void> {
   const kernel = links.find((l) => l.name === KERNEL_END || isEndOf(l, INNER_PORT));
   const name = stored?.name ?? (kernel?.name === KERNEL_END ? undefined : kernel?.name);
   if (name === undefined || (plan.kind === 'router' && name === plan.outer)) return;
-  await blame('outer', `see ip link and ip addr of "${name}"`, () => returnNic(system, name));
+  const fix: Text = {
+    en: `see ip link and ip addr of "${name}"`,
+    ja: `「${name}」の状態を「ip link」と「ip addr」で確認してください`,
+  };
+  await blame('outer', fix, () => returnNic(system, name));
 }
 
 /** Closed for good until somebody opens it: the drops are read back, and put back where one is missing. */
@@ -106,7 +125,7 @@ export async function shutdown(plan: HostPlan, system: System = linux): Promise<
  * joins the ports, for `router` the NIC gets its place back. The caller has asked a person, and audits.
  */
 export async function release(plan: HostPlan, system: System = linux): Promise<void> {
-  await blame('outer', 'see ip link and ip addr, then release again', async () => {
+  await blame('outer', RELEASE_AGAIN, async () => {
     if (plan.kind === 'bridge') {
       await leaveOtherKind(system, plan);
       await openBridge(system, plan);

@@ -1,6 +1,7 @@
 /** Validates a configuration against the machine as it is now. Touches nothing. */
 import ipaddr from 'ipaddr.js';
 import type { GatewayConfig, ManagementPort } from '#config/config.ts';
+import type { Text } from '#config/text.ts';
 import { bindsByName } from './drops.ts';
 import {
   findLink,
@@ -14,7 +15,8 @@ import {
   OUTER_PORT,
   readLinks,
 } from './links.ts';
-import type { Problem, System } from './system.ts';
+import type { Problem } from './problem.ts';
+import type { System } from './system.ts';
 
 /** The machine as it is. */
 export interface Survey {
@@ -49,8 +51,11 @@ export function plan(config: GatewayConfig, now: Survey): HostPlan {
   if (inner !== undefined) {
     problems.push(...nicProblems('inner', inner, now.links));
     if (inner === config.outer) {
-      const fix = 'name two different interfaces';
-      problems.push({ field: 'inner', problem: `"${inner}" is also the outer port`, fix });
+      problems.push({
+        field: 'inner',
+        problem: { en: `"${inner}" is also the outer port`, ja: `「${inner}」は外側のポートにも指定されています` },
+        fix: { en: 'name two different interfaces', ja: '異なる2つのインタフェースを指定してください' },
+      });
     }
   }
   if (management !== undefined) problems.push(...managementProblems(management, config.outer, inner, now.links));
@@ -66,11 +71,21 @@ function outerProblems(config: GatewayConfig, links: readonly Link[]): Problem[]
 
 function nameProblems(field: string, name: string): Problem[] {
   if (!isLinkName(name)) {
-    const fix = 'use 1 to 15 letters, digits, dots, dashes and underscores, as `ip link` shows the interface';
-    return [{ field, problem: `${JSON.stringify(name)} is not an interface name`, fix }];
+    const quoted = JSON.stringify(name);
+    const problem = { en: `${quoted} is not an interface name`, ja: `${quoted}はインタフェース名として使えません` };
+    const fix = {
+      en: 'use 1 to 15 letters, digits, dots, dashes and underscores, as `ip link` shows the interface',
+      ja: '「ip link」に表示される名前(英数字と「.」「-」「_」で1～15文字)を指定してください',
+    };
+    return [{ field, problem, fix }];
   }
   if (RESERVED.includes(name)) {
-    return [{ field, problem: `"${name}" is a name that the gateway uses itself`, fix: 'choose another interface' }];
+    const problem = {
+      en: `"${name}" is a name that the gateway uses itself`,
+      ja: `「${name}」はゲートウェイ自身が使用する名前です`,
+    };
+    const fix = { en: 'choose another interface', ja: '別のインタフェースを指定してください' };
+    return [{ field, problem, fix }];
   }
   return [];
 }
@@ -81,18 +96,40 @@ function nicProblems(field: string, name: string, links: readonly Link[]): Probl
   const link = findLink(links, name);
   if (link === undefined) {
     const there = links.filter((l) => l.type === 'ether' && !RESERVED.includes(l.name)).map((l) => l.name);
-    const fix = there.length > 0 ? `choose one of: ${there.join(', ')}` : 'plug the network interface in';
-    return [{ field, problem: `interface "${name}" does not exist`, fix }];
+    const problem = { en: `interface "${name}" does not exist`, ja: `インタフェース「${name}」がありません` };
+    const fix: Text =
+      there.length > 0
+        ? { en: `choose one of: ${there.join(', ')}`, ja: `次のいずれかを指定してください: ${there.join(', ')}` }
+        : { en: 'plug the network interface in', ja: 'ネットワークインタフェースを接続してください' };
+    return [{ field, problem, fix }];
   }
   if (link.type !== 'ether') {
-    return [{ field, problem: `"${name}" is not an Ethernet interface`, fix: 'choose an Ethernet interface' }];
+    const problem = {
+      en: `"${name}" is not an Ethernet interface`,
+      ja: `「${name}」はEthernetインタフェースではありません`,
+    };
+    const fix = { en: 'choose an Ethernet interface', ja: 'Ethernetインタフェースを指定してください' };
+    return [{ field, problem, fix }];
   }
   if (link.kind === 'bridge' || link.kind === 'bond') {
-    return [{ field, problem: `"${name}" is a ${link.kind}`, fix: 'name the network interface itself' }];
+    const kind = link.kind === 'bridge' ? 'ブリッジ' : 'ボンディング';
+    const problem = { en: `"${name}" is a ${link.kind}`, ja: `「${name}」は${kind}インタフェースです` };
+    const fix = {
+      en: 'name the network interface itself',
+      ja: '物理的なネットワークインタフェースを指定してください',
+    };
+    return [{ field, problem, fix }];
   }
   if (link.master !== undefined && link.master !== OPEN_BRIDGE) {
-    const fix = `take it out: ip link set dev ${name} nomaster`;
-    return [{ field, problem: `"${name}" belongs to "${link.master}"`, fix }];
+    const problem = {
+      en: `"${name}" belongs to "${link.master}"`,
+      ja: `「${name}」は「${link.master}」に属しています`,
+    };
+    const fix = {
+      en: `take it out: ip link set dev ${name} nomaster`,
+      ja: `「ip link set dev ${name} nomaster」で外してください`,
+    };
+    return [{ field, problem, fix }];
   }
   return [];
 }
@@ -107,24 +144,42 @@ function managementProblems(
   const { name } = management;
   const problems = nameProblems(field, name);
   if (problems.length === 0 && (name === outer || name === inner)) {
-    problems.push({ field, problem: `"${name}" is a port of the datapath`, fix: 'choose another name, such as mgmt' });
+    problems.push({
+      field,
+      problem: { en: `"${name}" is a port of the datapath`, ja: `「${name}」はデータ用のポートです` },
+      fix: { en: 'choose another name, such as mgmt', ja: 'mgmtなど別の名前を指定してください' },
+    });
   }
   const there = findLink(links, name);
   if (problems.length === 0 && there !== undefined && !isEndOf(there, MGMT_PORT) && !isEndOf(there, INNER_PORT)) {
-    const fix = 'choose another name, or remove that interface';
-    problems.push({ field, problem: `an interface "${name}" exists already`, fix });
+    problems.push({
+      field,
+      problem: { en: `an interface "${name}" exists already`, ja: `インタフェース「${name}」がすでに存在します` },
+      fix: {
+        en: 'choose another name, or remove that interface',
+        ja: '別の名前を指定するか、そのインタフェースを削除してください',
+      },
+    });
   }
   const networks: [ipaddr.IPv4 | ipaddr.IPv6, number][] = [];
   for (const text of management.addresses) {
     if (ipaddr.isValidCIDR(text)) networks.push(ipaddr.parseCIDR(text));
     else {
-      const fix = 'write address and prefix length, such as 192.0.2.10/24';
-      problems.push({ field: 'management.addresses', problem: `${JSON.stringify(text)} is not an address`, fix });
+      const fix = {
+        en: 'write address and prefix length, such as 192.0.2.10/24',
+        ja: 'アドレスとプレフィックス長を指定してください(例: 192.0.2.10/24)',
+      };
+      problems.push({ field: 'management.addresses', problem: notAnAddress(text), fix });
     }
   }
   problems.push(...gatewayProblems(management.gateways, networks));
   return problems;
 }
+
+const notAnAddress = (text: string): Text => ({
+  en: `${JSON.stringify(text)} is not an address`,
+  ja: `${JSON.stringify(text)}はアドレスではありません`,
+});
 
 function gatewayProblems(gateways: readonly string[], networks: [ipaddr.IPv4 | ipaddr.IPv6, number][]): Problem[] {
   const field = 'management.gateways';
@@ -132,20 +187,35 @@ function gatewayProblems(gateways: readonly string[], networks: [ipaddr.IPv4 | i
   const seen = new Set<string>();
   for (const text of gateways) {
     if (!ipaddr.isValid(text)) {
-      problems.push({ field, problem: `${JSON.stringify(text)} is not an address`, fix: 'write the router’s address' });
+      const fix = { en: 'write the router’s address', ja: 'ルータのアドレスを指定してください' };
+      problems.push({ field, problem: notAnAddress(text), fix });
       continue;
     }
     const gateway = ipaddr.parse(text);
     if (seen.has(gateway.kind())) {
-      problems.push({ field, problem: `two gateways for ${gateway.kind()}`, fix: 'leave one for each IP version' });
+      const version = gateway.kind() === 'ipv4' ? 'IPv4' : 'IPv6';
+      problems.push({
+        field,
+        problem: { en: `two gateways for ${version}`, ja: `${version}のデフォルトゲートウェイが2つあります` },
+        fix: { en: 'leave one for each IP version', ja: 'IPバージョンごとに1つだけにしてください' },
+      });
     }
     seen.add(gateway.kind());
     const near =
       gateway.range() === 'linkLocal' ||
       networks.some(([n, bits]) => n.kind() === gateway.kind() && gateway.match(n, bits));
     if (!near) {
-      const fix = 'correct the gateway, or the prefix length of the address';
-      problems.push({ field, problem: `gateway ${text} is in none of the management networks`, fix });
+      problems.push({
+        field,
+        problem: {
+          en: `gateway ${text} is in none of the management networks`,
+          ja: `デフォルトゲートウェイ${text}は管理用アドレスのどのネットワークにも含まれていません`,
+        },
+        fix: {
+          en: 'correct the gateway, or the prefix length of the address',
+          ja: 'デフォルトゲートウェイか、アドレスのプレフィックス長を修正してください',
+        },
+      });
     }
   }
   return problems;

@@ -6,12 +6,14 @@
  * Every step looks at what is there, so a later run completes what a killed one began. The NIC is down from before it
  * loses its name until its drops stand under the new one.
  */
+import type { Text } from '#config/text.ts';
 import { addressArguments, routeArguments } from './addresses.ts';
 import type { HostPorts, Undo } from './bridge.ts';
 import { protect, unprotect, unprotectOthers } from './drops.ts';
 import { findLink, INNER_PORT, isEndOf, KERNEL_END, type Link, OUTER_PORT, readLinks } from './links.ts';
 import type { HostPlan, Survey } from './plan.ts';
 import { quieten, raise, realMtu, setSetting, unmark, writeMark } from './ports.ts';
+import { blame, CommandError, HostError, HostFault } from './problem.ts';
 import {
   currentBoot,
   type Family,
@@ -23,7 +25,7 @@ import {
   saveSnapshot,
   settingPath,
 } from './snapshot.ts';
-import { blame, CommandError, HostError, type System } from './system.ts';
+import type { System } from './system.ts';
 
 export interface RouterLinks {
   /** Under its own name, or as gscip-outer. */
@@ -46,6 +48,28 @@ export function findRouter(links: readonly Link[], outer: string): RouterLinks {
 /** Ports that must have drops, in the order of their roles. */
 export const ROUTER_PORTS: readonly string[] = [OUTER_PORT, INNER_PORT];
 
+const PLUG_IN: Text = {
+  en: 'plug the network interface in, or correct the name',
+  ja: 'ネットワークインタフェースを接続するか、名前を修正してください',
+};
+const ROOM_IN_RUN: Text = { en: 'make room in /run', ja: '/runの空き容量を確保してください' };
+const FREE_OUTER: Text = {
+  en: `free the name "${OUTER_PORT}"`,
+  ja: `「${OUTER_PORT}」という名前のインタフェースを取り除いてください`,
+};
+const FREE_VETH: Text = {
+  en: `free the names "${KERNEL_END}" and "${INNER_PORT}"`,
+  ja: `「${KERNEL_END}」と「${INNER_PORT}」という名前のインタフェースを取り除いてください`,
+};
+const SEE_ROUTES: Text = {
+  en: 'see ip addr and ip route',
+  ja: '「ip addr」と「ip route」を確認してください',
+};
+const SEE_DMESG: Text = {
+  en: 'see dmesg, then start again',
+  ja: 'dmesgを確認し、もう一度起動してください',
+};
+
 /** The NIC stands behind its drops already (apply's first step). Idempotent. Routes that could not be restored are told. */
 export async function establishRouter(
   system: System,
@@ -56,31 +80,35 @@ export async function establishRouter(
   let found = findRouter(await readLinks(system), plan.outer);
   const nic = found.nic;
   if (nic === undefined) {
-    const fix = 'plug the network interface in, or correct the name';
-    throw new HostError([{ field: 'outer', problem: `interface "${plan.outer}" does not exist`, fix }]);
+    const problem: Text = {
+      en: `interface "${plan.outer}" does not exist`,
+      ja: `インタフェース「${plan.outer}」がありません`,
+    };
+    throw new HostError([{ field: 'outer', problem, fix: PLUG_IN }]);
   }
   undo.push(() => returnNic(system, plan.outer));
-  const snapshot = await blame('outer', 'make room in /run', () => takeSnapshot(system, plan.outer, nic, found.kernel));
-  await blame('outer', `free the name "${OUTER_PORT}"`, () => renameNic(system, nic, now));
+  const snapshot = await blame('outer', ROOM_IN_RUN, () => takeSnapshot(system, plan.outer, nic, found.kernel));
+  await blame('outer', FREE_OUTER, () => renameNic(system, nic, now));
   if (found.kernel === undefined || found.inner === undefined) {
     if (found.kernel !== undefined) await system.run('ip', ['link', 'del', 'dev', found.kernel.name]);
     if (now.byName) await protect(system, [INNER_PORT]);
-    await blame('outer', `free the names "${KERNEL_END}" and "${INNER_PORT}"`, () => makeVeth(system, snapshot));
+    await blame('outer', FREE_VETH, () => makeVeth(system, snapshot));
   }
   await protect(system, ROUTER_PORTS);
   /* Drops that went by the NIC's old name would close the kernel's end. */
   await unprotectOthers(system, ROUTER_PORTS);
-  const warnings = await blame('outer', 'see ip addr and ip route', () => settle(system, plan.outer, snapshot));
+  const warnings = await blame('outer', SEE_ROUTES, () => settle(system, plan.outer, snapshot));
 
   found = findRouter(await readLinks(system), plan.outer);
-  if (!found.nic || !found.inner) throw new Error('a port of the router is gone');
+  if (!found.nic || !found.inner) {
+    throw new HostFault({ en: 'a port of the router is gone', ja: 'ルータのポートがなくなりました' });
+  }
   const ports = [
     [found.nic, 'outer'],
     [found.inner, 'inner'],
   ] as const;
-  for (const [link, role] of ports)
-    await blame('outer', 'see dmesg, then start again', () => quieten(system, link, role));
-  await blame('outer', 'see dmesg, then start again', () => raise(system, [ports[0][0], ports[1][0]]));
+  for (const [link, role] of ports) await blame('outer', SEE_DMESG, () => quieten(system, link, role));
+  await blame('outer', SEE_DMESG, () => raise(system, [ports[0][0], ports[1][0]]));
   return { outer: OUTER_PORT, inner: INNER_PORT, mgmt: undefined, mtu: realMtu(found.nic), warnings };
 }
 
@@ -130,7 +158,9 @@ async function makeVeth(system: System, s: Snapshot): Promise<void> {
 /** The kernel's end takes the name, the settings, the addresses and the routes. */
 async function settle(system: System, name: string, s: Snapshot): Promise<string[]> {
   const { kernel } = findRouter(await readLinks(system), name);
-  if (kernel === undefined) throw new Error(`the veth end for "${name}" is gone`);
+  if (kernel === undefined) {
+    throw new HostFault({ en: `the veth end for "${name}" is gone`, ja: `「${name}」用のvethがなくなりました` });
+  }
   await writeMark(system, kernel, { role: 'kernel', mtu: kernel.mtu, before: s.alias });
   if (kernel.name !== name) await system.run('ip', ['link', 'set', 'dev', kernel.name, 'name', name]);
   else if (s.phase === 'settled') return [];

@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdir, open, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { CommandError } from './problem.ts';
 
 export type Command = 'ip' | 'nft' | 'ethtool';
 
@@ -16,7 +17,7 @@ export interface Monitor {
 }
 
 export interface System {
-  /** Runs a program to its end and gives its standard output. Throws HostError with its standard error. */
+  /** Runs a program to its end and gives its standard output. Throws CommandError with its standard error. */
   run(command: Command, args: readonly string[], input?: string): Promise<string>;
   /** A file's text; undefined when it is not there or cannot be read. */
   read(path: string): Promise<string | undefined>;
@@ -29,44 +30,6 @@ export interface System {
   namespace(): Promise<string>;
   /** A program that reports changes, line by line, until it is closed; `onEnd` only when it ends by itself. */
   monitor(command: Command, args: readonly string[], onLine: (line: string) => void, onEnd: () => void): Monitor;
-}
-
-/** What a person needs to put it right: the configuration's field, what is wrong, what to do. */
-export interface Problem {
-  readonly field: string;
-  readonly problem: string;
-  readonly fix: string;
-}
-
-export class HostError extends Error {
-  readonly problems: readonly Problem[];
-
-  constructor(problems: readonly Problem[], cause?: unknown) {
-    super(problems.map((p) => `${p.field}: ${p.problem}; ${p.fix}`).join('\n'), { cause });
-    this.name = 'HostError';
-    this.problems = problems;
-  }
-}
-
-/** A program ended badly. */
-export class CommandError extends Error {
-  readonly stderr: string;
-
-  constructor(command: string, args: readonly string[], stderr: string) {
-    super(`${command} ${args.join(' ')}: ${stderr.trim() || 'failed'}`);
-    this.name = 'CommandError';
-    this.stderr = stderr.trim();
-  }
-}
-
-/** Does `work`; what goes wrong is told with the configuration's field and what a person can do about it. */
-export async function blame<T>(field: string, fix: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    throw new HostError([{ field, problem: error instanceof Error ? error.message : String(error), fix }], error);
-  }
 }
 
 /* The programs' words are parsed: no translation. Debian keeps them in sbin, which a service's PATH may lack. */

@@ -73,7 +73,7 @@ async function obey(order: Order): Promise<Answer> {
   const system = counted(order, touches);
   try {
     const p = plan(order.config, await survey(system));
-    const problems = p.problems.map((x) => `${x.field}: ${x.problem}; ${x.fix}`);
+    const problems = p.problems.map((x) => `${x.field}: ${x.problem.en}; ${x.fix.en}`);
     if (order.do === 'plan') return { problems, touches };
     if (order.do === 'apply') last = await apply(p, system);
     else if (order.do === 'release') await release(p, system);

@@ -39,6 +39,8 @@ const bridge: BridgeConfig = { ...common, kind: 'bridge', inner: 'eth1', managem
 const router: RouterConfig = { ...common, kind: 'router' };
 const two = [link('lo', { type: 'loopback' }), link('eth0'), link('eth1')];
 
+const JAPANESE = /[\u3040-\u30ff\u4e00-\u9fff]/;
+
 const fields = (config: BridgeConfig | RouterConfig, ...links: Link[]) =>
   plan(config, machine(...links)).problems.map((p) => p.field);
 
@@ -52,7 +54,11 @@ describe('plan', () => {
   test('a missing interface is named with those that are there', () => {
     const { problems } = plan(bridge, machine(link('eth1'), link('eth2')));
     expect(problems).toEqual([
-      { field: 'outer', problem: 'interface "eth0" does not exist', fix: 'choose one of: eth1, eth2' },
+      {
+        field: 'outer',
+        problem: { en: 'interface "eth0" does not exist', ja: 'インタフェース「eth0」がありません' },
+        fix: { en: 'choose one of: eth1, eth2', ja: '次のいずれかを指定してください: eth1, eth2' },
+      },
     ]);
   });
 
@@ -89,6 +95,11 @@ describe('plan', () => {
     ['a gateway that is none', { management: { ...management, gateways: ['router'] } }, two, ['management.gateways']],
   ])('%s', (_, change, links, expected) => {
     expect(fields({ ...bridge, ...change }, ...links)).toEqual(expected);
+    for (const { problem, fix } of plan({ ...bridge, ...change }, machine(...links)).problems) {
+      expect([problem.en, fix.en].join()).not.toMatch(JAPANESE);
+      expect(problem.ja).toMatch(JAPANESE);
+      expect(fix.ja).toMatch(JAPANESE);
+    }
   });
 
   test('what an earlier run made is no problem', () => {
