@@ -1,4 +1,4 @@
-/** Three kinds of test (docs/tests.md): unit and sim need nothing, lab needs root and runs one file at a time. */
+/** Three kinds of test: unit and sim need nothing, lab needs root and runs one file at a time. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
