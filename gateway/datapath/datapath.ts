@@ -20,7 +20,7 @@ import type { CipherProvider } from '#transform/cipher.ts';
 import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
 import { versionOfWords } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
-import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
+import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, FORM_TCP, Frame } from '#wire/frame.ts';
 import { ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
 import {
@@ -253,12 +253,9 @@ export class Datapath {
       case 'discard':
         this.counters.drop(refusalOf(pair.reason));
         break;
-      case 'unknown':
-        this.#keep(pair, false);
-        this.negotiator.begin(pair, now);
-        break;
       default:
         this.#keep(pair, false);
+        if (pair.verdict === 'unknown') this.negotiator.begin(pair, now);
     }
   }
 
@@ -393,11 +390,14 @@ export class Datapath {
     this.negotiator.beginInbound(pair, now);
   }
 
-  /** Protected traffic that no association opens: say so, and find out who is there (§ 3.8, § 6.4). */
+  /**
+   * Protected traffic that no association opens. A TCP segment's sender is told, as the notice's quote proves which packet
+   * is meant; of a datagram the trailer is not quoted, so this side asks itself (§ 3.8, § 6.4).
+   */
   #strayProtected(pair: Pair<Association>, now: Millis): void {
     this.counters.drop('sealed-unknown-association');
-    this.#notice(pair, now);
-    if (pair.verdict !== 'encrypt') this.negotiator.revalidate(pair, now);
+    if (this.frame.form === FORM_TCP) this.#notice(pair, now);
+    this.negotiator.stray(pair, now);
   }
 
   #notice(pair: Pair<Association>, now: Millis): void {

@@ -93,9 +93,14 @@ export class Negotiator {
     this.#lane.dropHeld(pair, 'inbound-budget');
   }
 
-  /** Something speaks against the pair's verdict; it stays until more is known. */
-  revalidate(pair: Pair<Association>, now: Millis): void {
-    this.#ask(pair, 'revalidate', now);
+  /**
+   * A packet speaks against what is known of the pair, which stays until more is known. Anybody can make up such a packet:
+   * while others are opened it says nothing.
+   */
+  stray(pair: Pair<Association>, now: Millis): void {
+    const sender = this.#associations.sender(pair);
+    if (sender === undefined) this.#ask(pair, 'revalidate', now);
+    else if (now - sender.lastReceived >= PER_PAIR_MS) this.#ask(pair, 'heal', now);
   }
 
   /** True while the far end's MPIT is awaited: what cannot be opened yet may be by then (§ 2). */
@@ -266,7 +271,8 @@ export class Negotiator {
   #install(agreement: Agreement, send: boolean, now: Millis): void {
     this.#lane.flush(now);
     const pair = this.#lane.pairOf(agreement.pair, now);
-    this.#expecting.delete(pair);
+    /* What the far end protects with its own agreement is still to come, where both started at once. */
+    if (agreement.role === 'responder') this.#expecting.delete(pair);
     const association = this.#associations.install(pair, agreement, now);
     association.renewAt = now + RENEW_AFTER_MS;
     if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);

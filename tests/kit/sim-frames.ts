@@ -114,14 +114,20 @@ export interface Seen {
   readonly frame: Frame;
 }
 
-/** A frame as whoever receives it reads it. @throws Error when it does not parse */
-export function read(bytes: Uint8Array): Seen {
+/** The parsed frame at the start of `bytes`; undefined when it does not parse. */
+export function parsed(bytes: Uint8Array): Frame | undefined {
   const frame = new Frame();
   const batch = new Int32Array(F_STRIDE);
   batch[F_LENGTH] = bytes.length;
   batch[F_VLAN_TCI] = -1;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return parseFrame(bytes, view, batch, 0, frame) < 0 ? undefined : frame;
+}
+
+/** A frame as whoever receives it reads it. @throws Error when it does not parse */
+export function read(bytes: Uint8Array): Seen {
   const whole = Uint8Array.from(bytes);
-  const code = parseFrame(whole, new DataView(whole.buffer), batch, 0, frame);
-  if (code < 0) throw new Error(`a device received a frame that does not parse (${code})`);
+  const frame = parsed(whole);
+  if (frame === undefined) throw new Error('a device received a frame that does not parse');
   return { form: frame.form, payload: whole.slice(frame.payload, frame.payload + frame.payloadLength), frame };
 }
