@@ -385,7 +385,7 @@ async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
     };
     const fix = {
       en: 'see ip link; the gateway makes it from the outer port’s address',
-      ja: '「ip link」を確認してください。MACアドレスは外側のポートのものから作られます',
+      ja: '「ip link」を確認してください。MACアドレスはネットワーク側のポートのものから作られます',
     };
     throw new HostError([{ field: 'management.name', problem, fix }]);
   }

@@ -53,7 +53,7 @@ export function plan(config: GatewayConfig, now: Survey): HostPlan {
     if (inner === config.outer) {
       problems.push({
         field: 'inner',
-        problem: { en: `"${inner}" is also the outer port`, ja: `「${inner}」は外側のポートにも指定されています` },
+        problem: { en: `"${inner}" is also the outer port`, ja: `「${inner}」はネットワーク側のポートにも指定されています` },
         fix: { en: 'name two different interfaces', ja: '異なる2つのインタフェースを指定してください' },
       });
     }
@@ -146,7 +146,7 @@ function managementProblems(
   if (problems.length === 0 && (name === outer || name === inner)) {
     problems.push({
       field,
-      problem: { en: `"${name}" is a port of the datapath`, ja: `「${name}」はデータ用のポートです` },
+      problem: { en: `"${name}" is a port of the datapath`, ja: `「${name}」はネットワーク側または機器側のポートです` },
       fix: { en: 'choose another name, such as mgmt', ja: 'mgmtなど別の名前を指定してください' },
     });
   }
