@@ -53,7 +53,10 @@ export function plan(config: GatewayConfig, now: Survey): HostPlan {
     if (inner === config.outer) {
       problems.push({
         field: 'inner',
-        problem: { en: `"${inner}" is also the outer port`, ja: `「${inner}」はネットワーク側のポートにも指定されています` },
+        problem: {
+          en: `"${inner}" is also the outer port`,
+          ja: `「${inner}」はネットワーク側のポートにも指定されています`,
+        },
         fix: { en: 'name two different interfaces', ja: '異なる2つのインタフェースを指定してください' },
       });
     }
