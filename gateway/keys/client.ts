@@ -8,13 +8,14 @@
  * by a person is an 'alarm'.
  */
 import { EventEmitter } from 'node:events';
-import { BUNDLE_EVENT, compareSequence, PATHS, sequenceSchema, sequenceText } from '#gms/delivery.ts';
+import { compareSequence, PATHS, sequenceText } from '#gms/delivery.ts';
 import type { Endpoint } from '#gms/endpoint.ts';
 import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
 import { secretObject } from '#gms/raw-keys.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type EnrolOptions, enrolInto } from './enrol.ts';
+import { announcedSequence, type ServerEvent } from './events.ts';
 import {
   becomeRecipient,
   compareBundles,
@@ -26,10 +27,12 @@ import {
   type Recipient,
 } from './opened.ts';
 import type { PeerMemory } from './peers.ts';
+import { Retiring } from './retiring.ts';
 import type { KeyRing } from './ring.ts';
 import { GmsSession } from './session.ts';
-import type { KeyAlarm, KeyClientOptions, KeyState } from './state.ts';
+import type { KeyAlarm, KeyClientOptions, KeyEvents, KeyState } from './state.ts';
 import { type Contact, KeyStore, type StoredIdentity } from './store.ts';
+import { Timers } from './timers.ts';
 
 /** A gateway that gets no event asks this often; ms. */
 const POLL_MS = 600_000;
@@ -44,20 +47,10 @@ const RETRY_LONGEST_MS = 60_000;
 const CONTACT_WRITE_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
 
-interface Events {
-  /** Keys to use from now on; undefined: none. */
-  ring: [KeyRing | undefined];
-  state: [KeyState];
-  alarm: [KeyAlarm];
-  /** The GMS had all remembered peers forgotten; the stored ones are gone. */
-  'forget-peers': [];
-}
-
-export class KeyClient extends EventEmitter<Events> {
+export class KeyClient extends EventEmitter<KeyEvents> {
   readonly #provider: CipherProvider;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #graceMs: number;
   readonly #pollMs: number;
   readonly #software: string;
   readonly #store: KeyStore;
@@ -78,9 +71,8 @@ export class KeyClient extends EventEmitter<Events> {
   #failures = 0;
   #contactWritten = 0;
   #running = false;
-  readonly #timers = new Map<string, () => void>();
-  /** Ring keys in their grace. */
-  readonly #retiring = new Set<readonly KeyIndex[]>();
+  readonly #timers: Timers;
+  readonly #retiring: Retiring;
 
   /** @throws GmsError key-file-mode, key-file-bad */
   constructor(options: KeyClientOptions) {
@@ -88,10 +80,11 @@ export class KeyClient extends EventEmitter<Events> {
     this.#provider = options.provider;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#graceMs = options.graceMs ?? GRACE_MS;
     this.#pollMs = options.pollMs ?? POLL_MS;
     this.#software = options.software ?? '';
     this.#store = new KeyStore(options.directory);
+    this.#timers = new Timers(this.#clock);
+    this.#retiring = new Retiring(this.#provider, this.#timers, options.graceMs ?? GRACE_MS);
   }
 
   get ring(): KeyRing | undefined {
@@ -157,7 +150,7 @@ export class KeyClient extends EventEmitter<Events> {
   ask(_why: 'domain-key' | 'group-key'): void {
     if (!this.#running || this.#timers.has('ask')) return;
     const wait = Math.max(0, this.#lastFetch + ASK_MS - this.#clock.monotonic());
-    this.#after('ask', wait, () => void this.#fetch());
+    this.#timers.after('ask', wait, () => void this.#fetch());
   }
 
   async stop(): Promise<void> {
@@ -179,12 +172,11 @@ export class KeyClient extends EventEmitter<Events> {
   #leave(): void {
     this.#running = false;
     this.#fetchAgain = false;
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     this.#session?.close();
     this.#session = undefined;
     this.#connected = false;
-    for (const keys of this.#retiring) this.#release(keys);
+    this.#retiring.releaseAll();
     if (this.#loaded !== undefined) this.#release(this.#loaded.keys);
     if (this.#recipient !== undefined) this.#release([this.#recipient.bundleKey, this.#recipient.staticSecret]);
     this.#loaded = undefined;
@@ -195,14 +187,7 @@ export class KeyClient extends EventEmitter<Events> {
     this.#acknowledged = undefined;
   }
 
-  /** Whoever takes keys over from the ring has the grace to do so. */
-  #retire(keys: readonly KeyIndex[]): void {
-    this.#retiring.add(keys);
-    this.#after(`grace ${keys[0]}`, this.#graceMs, () => this.#release(keys));
-  }
-
   #release(keys: readonly KeyIndex[]): void {
-    this.#retiring.delete(keys);
     for (const key of keys) this.#provider.release(key);
   }
 
@@ -268,9 +253,7 @@ export class KeyClient extends EventEmitter<Events> {
     this.#ring = expired
       ? undefined
       : makeRing(loaded, this.#recipient!, Math.floor(now / 1000), this.#clock.monotonic());
-    if (replaced !== undefined && replaced !== loaded) {
-      this.#retire(replaced.keys);
-    }
+    if (replaced !== undefined && replaced !== loaded) this.#retiring.retire(replaced.keys);
     this.#watch();
     this.emit('ring', this.#ring);
     this.#emitState();
@@ -284,7 +267,7 @@ export class KeyClient extends EventEmitter<Events> {
     const offlineEnds = this.state.validUntil ?? Number.POSITIVE_INFINITY;
     const next = Math.min(overlapEnds, offlineEnds);
     if (next === Number.POSITIVE_INFINITY) return;
-    this.#after('watch', Math.max(0, next - now), () => {
+    this.#timers.after('watch', Math.max(0, next - now), () => {
       const later = this.#session!.now();
       const changed = later >= overlapEnds || later >= (this.state.validUntil ?? Number.POSITIVE_INFINITY);
       if (changed && this.#loaded !== undefined) this.#use(this.#loaded);
@@ -298,12 +281,12 @@ export class KeyClient extends EventEmitter<Events> {
     const rest = { content: this.#contact?.content ?? '', forgetPeers: this.#contact?.forgetPeers ?? 0 };
     this.#contact = { sequence, ...rest, gmsTime: this.#session!.now(), wallTime: this.#clock.wall(), removed: true };
     this.#write(null);
-    if (this.#loaded !== undefined) this.#retire(this.#loaded.keys);
+    if (this.#loaded !== undefined) this.#retiring.retire(this.#loaded.keys);
     this.#loaded = undefined;
     this.#ring = undefined;
     this.#keys = 'removed';
     this.#session!.endStream();
-    this.#cancel('poll');
+    this.#timers.cancel('poll');
     this.emit('ring', undefined);
   }
 
@@ -399,8 +382,8 @@ export class KeyClient extends EventEmitter<Events> {
         heard: () => {
           if (!ended()) this.#heard();
         },
-        event: ({ event, data }) => {
-          if (!ended() && event === BUNDLE_EVENT) this.#announced(data);
+        event: (event) => {
+          if (!ended()) this.#announced(event);
         },
       })
       .catch((error) => {
@@ -417,7 +400,7 @@ export class KeyClient extends EventEmitter<Events> {
   #listenAgain(): void {
     if (this.#keys === 'removed') return;
     const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures, 10));
-    this.#after('listen', longest * (1 - this.#random() / 2), () => {
+    this.#timers.after('listen', longest * (1 - this.#random() / 2), () => {
       /* What happened while no stream was open is found by asking. */
       const session = this.#session;
       void this.#fetch().then(() => {
@@ -426,17 +409,11 @@ export class KeyClient extends EventEmitter<Events> {
     });
   }
 
-  #announced(data: string): void {
-    let json: unknown;
-    try {
-      json = JSON.parse(data);
-    } catch {
-      return;
-    }
-    const parsed = sequenceSchema.safeParse(json);
+  /** A removed gateway is told by a counter that it may already hold: it asks when in doubt. */
+  #announced(event: ServerEvent): void {
+    const sequence = announcedSequence(event);
     const held = this.#loaded?.metadata.sequence;
-    /* A removed gateway is told by a counter it may already hold; it asks when in doubt. */
-    if (parsed.success && (held === undefined || compareSequence(parsed.data, held) !== 0)) void this.#fetch();
+    if (sequence && (held === undefined || compareSequence(sequence, held) !== 0)) void this.#fetch();
   }
 
   /** A word from the GMS on the stream is contact too. */
@@ -449,27 +426,10 @@ export class KeyClient extends EventEmitter<Events> {
 
   #schedulePoll(): void {
     if (!this.#running || this.#keys === 'removed') return;
-    this.#after('poll', this.#pollMs * (1 - this.#random() / 4), () => {
+    this.#timers.after('poll', this.#pollMs * (1 - this.#random() / 4), () => {
       void this.#fetch();
       this.#schedulePoll();
     });
-  }
-
-  /* ── timers and events ──────────────────────────────────────────────────────────────────────────────────────────── */
-
-  /** One timer of each name; a new one replaces the old. */
-  #after(name: string, ms: number, call: () => void): void {
-    this.#cancel(name);
-    const cancel = this.#clock.after(ms, () => {
-      this.#timers.delete(name);
-      call();
-    });
-    this.#timers.set(name, cancel);
-  }
-
-  #cancel(name: string): void {
-    this.#timers.get(name)?.();
-    this.#timers.delete(name);
   }
 
   #emitState(): void {

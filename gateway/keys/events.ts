@@ -1,5 +1,6 @@
 /** Reads server-sent events (HTML § 9.2) from a stream's chunks: only `event` and `data`, bounded. */
 import { StringDecoder } from 'node:string_decoder';
+import { BUNDLE_EVENT, type Sequence, sequenceSchema } from '#gms/delivery.ts';
 
 export interface ServerEvent {
   readonly event: string;
@@ -31,4 +32,14 @@ function parse(block: string): ServerEvent | undefined {
     if (field === 'data') data.push(value);
   }
   return data.length === 0 ? undefined : { event, data: data.join('\n') };
+}
+
+/** The sequence of the bundle that an event announces; undefined for other events, and for what nobody understands. */
+export function announcedSequence({ event, data }: ServerEvent): Sequence | undefined {
+  if (event !== BUNDLE_EVENT) return undefined;
+  try {
+    return sequenceSchema.safeParse(JSON.parse(data)).data;
+  } catch {
+    return undefined;
+  }
 }

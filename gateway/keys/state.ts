@@ -3,6 +3,7 @@ import type { Sequence } from '#gms/delivery.ts';
 import type { GmsError, GmsErrorCode } from '#gms/errors.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import type { Clock } from './clock.ts';
+import type { KeyRing } from './ring.ts';
 
 export interface KeyClientOptions {
   /** State directory; the store is `directory/store`. */
@@ -38,4 +39,14 @@ export interface KeyState {
 export interface KeyAlarm {
   readonly name: Extract<GmsErrorCode, `bundle-${string}` | 'wrong-root' | 'removed'> | 'store';
   readonly message: string;
+}
+
+/** What the key client emits. */
+export interface KeyEvents {
+  /** Keys to use from now on; undefined: none. */
+  ring: [KeyRing | undefined];
+  state: [KeyState];
+  alarm: [KeyAlarm];
+  /** The GMS had all remembered peers forgotten; the stored ones are gone. */
+  'forget-peers': [];
 }
