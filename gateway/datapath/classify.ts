@@ -2,7 +2,7 @@
  * What is never negotiated (§ 3.8): decided from the frame alone, before any table is asked.
  */
 import { ADDRESS_UNICAST, addressClass } from '#wire/address.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_EAPOL, macIsGroup } from '#wire/ethernet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_EAPOL, macIsBroadcast } from '#wire/ethernet.ts';
 import { FORM_NON_IP, FORM_OTHER, FORM_UDP, type Frame, PROTO_ICMPV6 } from '#wire/frame.ts';
 import { IPV6_HOP_LIMIT } from '#wire/ipv6.ts';
 
@@ -14,6 +14,8 @@ export const CLASS_ALWAYS = 1;
 export const CLASS_NON_IP = 2;
 /** Multicast, broadcast, link-local: passes in open mode; in closed mode only what an exception names. */
 export const CLASS_LOCAL = 3;
+/** A subnet's own broadcast, by its looks: like CLASS_LOCAL, unless the address turns out to be a single host's. */
+export const CLASS_BROADCAST = 4;
 
 const ND_FIRST = 133; /* router solicitation (RFC 4861) */
 const ND_LAST = 137; /* redirect */
@@ -34,14 +36,18 @@ export function classify(slab: Uint8Array, frame: Frame): number {
   ) {
     return CLASS_ALWAYS;
   }
-  if (
-    macIsGroup(slab, frame.offset) ||
-    addressClass(frame.source) !== ADDRESS_UNICAST ||
-    addressClass(frame.destination) !== ADDRESS_UNICAST
-  ) {
+  if (addressClass(frame.source) !== ADDRESS_UNICAST || addressClass(frame.destination) !== ADDRESS_UNICAST) {
     return CLASS_LOCAL;
   }
-  return CLASS_PAIR;
+  return isSubnetBroadcast(slab, frame) ? CLASS_BROADCAST : CLASS_PAIR;
+}
+
+/**
+ * A gateway does not know the subnets of its devices, but their broadcast addresses end in two ones at least. The MAC
+ * address alone says nothing: a forged ARP answer, or a load balancer, gives single hosts group addresses.
+ */
+function isSubnetBroadcast(slab: Uint8Array, frame: Frame): boolean {
+  return frame.ipVersion === 4 && (frame.destination[3] & 3) === 3 && macIsBroadcast(slab, frame.offset);
 }
 
 function isDhcp(frame: Frame): boolean {

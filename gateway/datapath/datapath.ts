@@ -54,10 +54,11 @@ import {
 import { Management } from './management.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
 import { Negotiator } from './negotiate.ts';
-import { ASK_PAIR, PASS, Policy } from './policy.ts';
+import { ASK_PAIR, PASS, PASS_BROADCAST, Policy } from './policy.ts';
 import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
 import { Replies } from './replies.ts';
+import { isSingleHost } from './single-host.ts';
 import { transmitAll } from './transmit.ts';
 
 export interface DatapathStart {
@@ -297,8 +298,8 @@ export class Datapath {
   /** ARP and the like, non-IP, exceptions, multicast, and everything while there are no keys. */
   #decidedWithoutPair(outward: boolean, to: number): boolean {
     const code = this.policy.withoutPair(this.slab, this.frame, outward);
-    if (code === ASK_PAIR) return false;
-    if (code === PASS) this.#forward(to);
+    if (code === ASK_PAIR || (code === PASS_BROADCAST && isSingleHost(this, outward, this.#now))) return false;
+    if (code === PASS || code === PASS_BROADCAST) this.#forward(to);
     else this.counters.dropCode(code);
     return true;
   }

@@ -6,12 +6,14 @@ import type { Mode } from '#dprp/spec.ts';
 import { PrefixTable } from '#wire/address.ts';
 import { dropCode } from '#wire/drops.ts';
 import { type Frame, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
-import { CLASS_ALWAYS, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
+import { CLASS_ALWAYS, CLASS_BROADCAST, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
 import type { ExceptionRule, PolicySettings } from './messages.ts';
 
 /** What `withoutPair` says beside drop codes, which are negative. */
 export const PASS = 0;
 export const ASK_PAIR = 1;
+/** Passes, unless the far or near address is known as a single host's: then the pair is asked. */
+export const PASS_BROADCAST = 2;
 
 const NON_IP = dropCode('refused-non-ip');
 const MULTICAST = dropCode('refused-multicast');
@@ -64,7 +66,7 @@ export class Policy {
   /**
    * Decides about what no pair is asked for: ARP and the like, non-IP, exceptions, multicast, and everything while there
    * are no keys. `outward`: the frame comes from behind us.
-   * @returns PASS, ASK_PAIR, or a drop code
+   * @returns PASS, PASS_BROADCAST, ASK_PAIR, or a drop code
    */
   withoutPair(slab: Uint8Array, frame: Frame, outward: boolean): number {
     const kind = classify(slab, frame);
@@ -76,6 +78,7 @@ export class Policy {
       return PASS;
     }
     if (kind === CLASS_LOCAL) return this.passesLocal() ? PASS : MULTICAST;
+    if (kind === CLASS_BROADCAST) return this.passesLocal() ? PASS_BROADCAST : MULTICAST;
     if (this.mode !== undefined) return ASK_PAIR;
     return this.openWithoutKeys ? PASS : NO_KEYS;
   }

@@ -31,7 +31,7 @@ import { settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import { KIND_DROPPED, KIND_OPENED, KIND_PLAIN, W_JOB, W_JOBS, W_KIND, W_STATE, type Work } from '#transform/work.ts';
 import { wordsEqual } from '#wire/address.ts';
-import { ETHER_HEADER } from '#wire/ethernet.ts';
+import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
 import { parseFrame } from '#wire/parse.ts';
 import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
@@ -109,6 +109,8 @@ export class Protect {
     const reassembled = frame.form === FORM_FRAGMENT;
     if (reassembled && !this.#reassembled(this.#fromNetwork, frame, now)) return true;
     const { slab, view } = this.#work;
+    /* Frames are opened where they lie: what goes to the management port as well leaves first. */
+    if (!reassembled && macIsGroup(slab, frame.offset)) this.#flush();
     const tcp = frame.form === FORM_TCP;
     const generation = tcp ? sealedTcpGeneration(slab, view, frame) : sealedDatagramGeneration(view, frame);
     if (generation < 0) {

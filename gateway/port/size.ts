@@ -1,6 +1,6 @@
 /** What no link carries is refused before the kernel sees it: of a superpacket it would be lost without an error. */
 import { constants } from 'node:os';
-import { ETHER_HEADER, ETHER_TYPE, ETHERTYPE_QINQ, ETHERTYPE_VLAN, INLINE_TAGS_MAX, VLAN_TAG } from '#wire/ethernet.ts';
+import { ETHER_HEADER, ETHER_TYPE, INLINE_TAGS_MAX, isVlanType, VLAN_TAG } from '#wire/ethernet.ts';
 import { ETHERTYPE_IPV4 } from '#wire/frame.ts';
 import {
   F_CSUM_START,
@@ -49,7 +49,7 @@ function packetSize(slab: Uint8Array, batch: Int32Array, column: number): number
   const end = offset + length;
   if (length < ETHER_HEADER || offset < 0 || end > slab.length) return -1;
   let type = offset + ETHER_TYPE;
-  for (let tags = 0; tags < INLINE_TAGS_MAX && isTag(slab, type); tags++) {
+  for (let tags = 0; tags < INLINE_TAGS_MAX && isVlanType((slab[type] << 8) | slab[type + 1]); tags++) {
     type += VLAN_TAG;
     if (type + 2 > end) return -1;
   }
@@ -67,9 +67,4 @@ function packetSize(slab: Uint8Array, batch: Int32Array, column: number): number
   const segment = batch[column + F_GSO_SIZE];
   if (segment < 1 || payload > end) return -1;
   return payload - l3 + Math.min(segment, end - payload);
-}
-
-function isTag(slab: Uint8Array, at: number): boolean {
-  const type = (slab[at] << 8) | slab[at + 1];
-  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ;
 }

@@ -21,6 +21,11 @@ export const DROPS = [
   reason('frame-truncated', 'the frame is larger than a receive slot', 'フレームが受信スロットより大きい'),
   /* headers */
   reason('ethernet-short', 'shorter than an Ethernet header', 'Ethernetヘッダより短い'),
+  reason(
+    'vlan-too-deep',
+    'more VLAN tags than are looked through: nobody sees what the frame carries',
+    'VLANタグの段数が多すぎ、フレームの中身を確認できない',
+  ),
   reason('ip-bad-header', 'the IP header is malformed', 'IPヘッダが不正'),
   reason('ip-bad-length', 'the IP length does not fit the frame', 'IP長がフレームと合わない'),
   reason('tcp-bad-header', 'the TCP header or its options are malformed', 'TCPヘッダまたはオプションが不正'),

@@ -5,7 +5,7 @@
  *    +---------------+---------------+-------+----------------
  *    |  destination  |    source     | type  | payload …
  *    +---------------+---------------+-------+----------------
- *                                    \ 0x8100 or 0x88a8 ‖ TCI, up to twice, before the type
+ *                                    \ a tag's type ‖ TCI, up to twice, before the type
  */
 export const ETHER_DESTINATION = 0;
 export const ETHER_SOURCE = 6;
@@ -19,8 +19,13 @@ export const ETHERTYPE_QINQ = 0x88a8;
 export const ETHERTYPE_EAPOL = 0x888e;
 
 export const VLAN_TAG = 4;
-/** Tags inside the frame that are looked through; a frame with more counts as non-IP. */
+/** Tags inside the frame that are looked through; a frame with more is refused, since nobody sees what it carries. */
 export const INLINE_TAGS_MAX = 2;
+
+/** IEEE 802.1Q, 802.1ad, and the types that switches used for stacked tags before that was written. */
+export function isVlanType(type: number): boolean {
+  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ || type === 0x9100 || type === 0x9200 || type === 0x9300;
+}
 
 /** True for a group address (IEEE 802 I/G bit): multicast and broadcast. */
 export function macIsGroup(bytes: Uint8Array, at: number): boolean {

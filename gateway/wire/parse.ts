@@ -5,7 +5,7 @@
  */
 import { completeChecksum } from './checksum.ts';
 import { dropCode } from './drops.ts';
-import { ETHER_HEADER, ETHER_TYPE, ETHERTYPE_QINQ, ETHERTYPE_VLAN, INLINE_TAGS_MAX, VLAN_TAG } from './ethernet.ts';
+import { ETHER_HEADER, ETHER_TYPE, INLINE_TAGS_MAX, isVlanType, VLAN_TAG } from './ethernet.ts';
 import {
   clearFrame,
   ETHERTYPE_IPV4,
@@ -50,6 +50,7 @@ import { parseUdp, UDP_CHECKSUM } from './udp.ts';
 
 const TRUNCATED = dropCode('frame-truncated');
 const SHORT = dropCode('ethernet-short');
+const TOO_DEEP = dropCode('vlan-too-deep');
 const BAD_GSO = dropCode('gso-bad');
 
 /**
@@ -75,7 +76,8 @@ export function parseFrame(slab: Uint8Array, view: DataView, batch: Int32Array, 
   const end = offset + length;
   let at = offset + ETHER_TYPE;
   let type = view.getUint16(at);
-  for (let tags = 0; tags < INLINE_TAGS_MAX && (type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ); tags++) {
+  for (let tags = 0; isVlanType(type); tags++) {
+    if (tags === INLINE_TAGS_MAX) return TOO_DEEP;
     at += VLAN_TAG;
     if (at + 2 > end) return SHORT;
     type = view.getUint16(at);

@@ -74,10 +74,12 @@ describe('layer 2', () => {
     expect(c.payload).toBe('cafe');
   });
 
-  test('a third tag is not looked behind; a tag that the frame ends in is short', () => {
+  test('old tag types are looked through; a third tag is refused; a tag that the frame ends in is short', () => {
     const three = capture('020000000002 020000000001 8100 0001 8100 0002 8100 0003 0800', ip4(17, udp('cafe')));
-    expect(three.parse()).toBe('ok');
-    expect(three.frame).toMatchObject({ form: FORM_NON_IP, etherType: 0x8100 });
+    expect(three.parse()).toBe('vlan-too-deep');
+    const old = capture('020000000002 020000000001 9100 0001 0800', ip4(17, udp('cafe')));
+    expect(old.parse()).toBe('ok');
+    expect(old.frame).toMatchObject({ ipVersion: 4, etherType: 0x0800 });
     expect(capture('020000000002 020000000001 8100 00').parse()).toBe('ethernet-short');
   });
 });
