@@ -13,7 +13,7 @@ import { sayIn } from '#cli/messages.ts';
 import type { GmsBox } from './gms-box.ts';
 import type { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
-import { type Program, until } from './process.ts';
+import { type Ended, type Program, until } from './process.ts';
 
 const COMMAND = fileURLToPath(new URL('../../gateway/cli/main.ts', import.meta.url));
 const KERNEL_BRIDGE = 'br0';
@@ -144,6 +144,11 @@ export class GatewayBox {
     await this.#program?.ended;
   }
 
+  /** Tries to run, and returns how that ended: for a configuration that cannot work. */
+  startInVain(): Promise<Ended> {
+    return this.machine.try(process.execPath, COMMAND, 'run', '--config', this.configFile, '--state', this.state);
+  }
+
   /** One command of the gateway's command line, inside its machine. */
   command(name: string, ...words: string[]): Promise<string> {
     return this.machine.run(process.execPath, COMMAND, name, ...words, '--state', this.state, '--json');
@@ -164,7 +169,7 @@ export class GatewayBox {
   }
 
   async explain(peer: string): Promise<ExplainView> {
-    return (await this.#client.get<ExplainView>('explain', { peer })).view;
+    return (await this.#client.get<ExplainView>('explain', { address: peer })).view;
   }
 
   /** Drops that were counted, by name. */

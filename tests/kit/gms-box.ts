@@ -56,6 +56,15 @@ export class GmsBox {
     await this.#program?.stop('SIGKILL');
   }
 
+  /** It falls silent, without an end: connections are taken by its kernel, and nobody answers. */
+  pause(): void {
+    this.#program?.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#program?.child.kill('SIGCONT');
+  }
+
   /** One command of gms-lite; returns what it printed as JSON. */
   async command<T>(...words: string[]): Promise<T> {
     return JSON.parse(await run([process.execPath, COMMAND, ...words, '--json', '--state', this.state])) as T;

@@ -36,8 +36,10 @@ export interface BridgeLab {
   readonly a: GatewayBox;
   readonly b: GatewayBox;
   readonly gmsMachine: Machine;
-  /** Makes the GMS, once, and turns plain boxes into gateways. */
+  /** Turns plain boxes into gateways. */
   startGateways(): Promise<GmsBox>;
+  /** Makes the GMS, once. */
+  makeGms(): Promise<GmsBox>;
 }
 
 export const H1 = { v4: '10.70.0.1', v6: 'fd70::1' };
@@ -79,7 +81,7 @@ export async function bridge(lab: Lab, options: BridgeOptions): Promise<BridgeLa
     await boxB.ip('route', 'add', '10.70.1.1', 'via', '10.70.2.1');
   }
 
-  let gms: GmsBox | undefined;
+  let gms: Promise<GmsBox> | undefined;
   const topology: BridgeLab = {
     lab,
     h1,
@@ -89,10 +91,14 @@ export async function bridge(lab: Lab, options: BridgeOptions): Promise<BridgeLa
     a,
     b,
     gmsMachine,
-    async startGateways() {
-      gms ??= await GmsBox.make(lab, gmsMachine, gmsAddresses, [GROUP]);
-      await startGateways([a, b], gms);
+    makeGms() {
+      gms ??= GmsBox.make(lab, gmsMachine, gmsAddresses, [GROUP]);
       return gms;
+    },
+    async startGateways() {
+      const made = await this.makeGms();
+      await startGateways([a, b], made);
+      return made;
     },
   };
   if (gateways === 'gscip') await topology.startGateways();

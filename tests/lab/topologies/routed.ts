@@ -28,6 +28,8 @@ export interface RoutedLab {
   readonly a: GatewayBox;
   readonly b: GatewayBox;
   startGateways(): Promise<GmsBox>;
+  /** Makes the GMS, once. */
+  makeGms(): Promise<GmsBox>;
 }
 
 export const ROUTED = {
@@ -78,7 +80,7 @@ export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLa
     management,
     ...options.b,
   });
-  let gms: GmsBox | undefined;
+  let gms: Promise<GmsBox> | undefined;
   const topology: RoutedLab = {
     lab,
     h1,
@@ -86,10 +88,14 @@ export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLa
     core,
     a,
     b,
-    async startGateways() {
-      gms ??= await GmsBox.make(lab, gmsMachine, via(9, 9), [GROUP]);
-      await startGateways([a, b], gms);
+    makeGms() {
+      gms ??= GmsBox.make(lab, gmsMachine, via(9, 9), [GROUP]);
       return gms;
+    },
+    async startGateways() {
+      const made = await this.makeGms();
+      await startGateways([a, b], made);
+      return made;
     },
   };
   if (gateways === 'gscip') await topology.startGateways();
