@@ -7,7 +7,7 @@
  */
 import { createApp } from '#api/app.ts';
 import { serveApi } from '#api/serve.ts';
-import type { GatewayState, GmsView, PortView } from '#api/views.ts';
+import type { EventName, GatewayState, GmsView, PortView } from '#api/views.ts';
 import type { GatewayConfig } from '#config/config.ts';
 import { apiSocket } from '#config/state.ts';
 import type { ExceptionRule, FromWorker, PolicySettings, RememberedPeer } from '#datapath/messages.ts';
@@ -302,7 +302,7 @@ class Gateway {
 
   #keyAlarm({ name, message }: KeyAlarm): void {
     this.#log.error({ alarm: name }, message);
-    this.#report.emit('alarm', 'bundle-refused', { error: message });
+    this.#report.emit('alarm', ...keyEvent(name));
   }
 
   #watchContact(): void {
@@ -317,7 +317,7 @@ class Gateway {
       }
       if (state.keys !== keys) {
         keys = state.keys;
-        if (keys === 'expired' || keys === 'removed') this.#report.emit('alarm', 'keys-ended', { why: keys });
+        if (keys === 'expired') this.#report.emit('alarm', 'keys-ended');
       }
     });
   }
@@ -351,6 +351,19 @@ class Gateway {
         this.#log.error({ error: error instanceof Error ? error : new Error(String(error)) }, 'stopping failed');
       }
     }
+  }
+}
+
+/** Name and details under which an alarm of the key client is told. */
+function keyEvent(name: KeyAlarm['name']): [name: EventName, details?: Record<string, string>] {
+  switch (name) {
+    case 'removed':
+    case 'wrong-root':
+      return [name];
+    case 'store':
+      return ['store-failed'];
+    default:
+      return ['bundle-refused', { code: name }];
   }
 }
 

@@ -159,7 +159,6 @@ export const messages = {
   'label-uptime': { en: 'Running for', ja: '稼働時間' },
   'label-memory': { en: 'Memory', ja: 'メモリ' },
   'label-workers': { en: 'Workers', ja: 'ワーカー' },
-  'label-exceptions': { en: 'Exceptions', ja: '例外' },
   'value-version': { en: 'version {version}', ja: 'バージョン{version}' },
   'value-negotiation': {
     en: 'median {median}, longest {longest} (last {count})',
@@ -167,7 +166,6 @@ export const messages = {
   },
   'value-held': { en: '{frames} frames held, {bytes}', ja: '{frames}フレームを保留中、{bytes}' },
   'value-none': { en: 'none', ja: 'なし' },
-  'value-hits': { en: '{count} packets', ja: '{count}パケット' },
   'value-any': { en: 'any', ja: 'すべて' },
 
   /* tables */
@@ -187,7 +185,6 @@ export const messages = {
   'column-reason': { en: 'REASON', ja: '理由' },
   'column-out': { en: 'OUT', ja: '送信' },
   'column-in': { en: 'IN', ja: '受信' },
-  'column-age': { en: 'AGE', ja: '経過' },
   'column-idle': { en: 'IDLE', ja: '無通信' },
   'column-peer-gateway': { en: 'FAR GATEWAY', ja: '相手側ゲートウェイ' },
   'column-count': { en: 'COUNT', ja: '数' },
@@ -289,7 +286,6 @@ export const messages = {
     ja: '動作中のゲートウェイが鍵を取得します。「status」で確認できます。',
   },
   'enrol-failed': { en: 'not enrolled: {why}', ja: '登録できませんでした: {why}' },
-  'release-stopping': { en: 'stopping the running gateway', ja: '動作中のゲートウェイを停止しています' },
   'release-still-running': {
     en: 'the gateway did not stop within {seconds} s; nothing was opened',
     ja: 'ゲートウェイが{seconds}秒以内に停止しなかったため、開放していません',
@@ -322,6 +318,18 @@ export const messages = {
   'event-keys-ended': {
     en: 'the keys ended because the GMS was silent for too long',
     ja: 'GMSと長時間通信できなかったため、鍵の有効期限が切れました',
+  },
+  'event-removed': {
+    en: 'the GMS removed this gateway; its keys are of no more use',
+    ja: 'このゲートウェイはGMSから削除されたため、鍵は無効になりました',
+  },
+  'event-wrong-root': {
+    en: 'a server at the address of the GMS is not the one of the token: somebody may be in between',
+    ja: 'GMSのアドレスのサーバがトークンの発行元ではありません。第三者が介在している可能性があります',
+  },
+  'event-store-failed': {
+    en: 'keys cannot be stored: they are in use, but would be missing after a restart',
+    ja: '鍵を保存できません。現在は使用中ですが、再起動すると失われます',
   },
   'event-gms-connected': { en: 'connected to the GMS', ja: 'GMSに接続しました' },
   'event-gms-lost': {

@@ -94,7 +94,6 @@ const messages = {
   'audit.intact': { en: 'the chain of {count} entries is intact', ja: '{count}件の連鎖は無傷です' },
   'audit.broken': { en: 'the chain is broken at entry {number}', ja: '連鎖は{number}番目で壊れています' },
   'list.empty': { en: 'none', ja: 'なし' },
-  'word.never': { en: 'never', ja: 'なし' },
   'column.name': { en: 'name', ja: '名前' },
   'column.number': { en: 'number', ja: '番号' },
   'column.transform': { en: 'transform', ja: '方式' },
