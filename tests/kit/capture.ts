@@ -6,10 +6,14 @@ import { MARKERS } from './payload.ts';
 import { type CapturedFrame, framesWith, readCapture } from './pcap.ts';
 import type { Program } from './process.ts';
 
-/** KiB of kernel buffer: some 30,000 full frames wait there while the machine is busy. */
-const BUFFER_KIB = 65_536;
-/** tcpdump's own largest snapshot: superpackets whole. */
-const WHOLE = 262_144;
+/** The largest superpacket, with its Ethernet header. */
+const WHOLE = 65_550;
+/** Frames that wait in the kernel's buffer while the machine is busy; each takes a slot of the snapshot's size. */
+const WAITING = 4_096;
+const WAITING_SHORT = 65_536;
+
+/** What the kernel puts in front of each frame, rounded up, bytes. */
+const SLOT_HEADER = 128;
 
 export interface CaptureOptions {
   /** pcap filter expression, one word each. */
@@ -32,7 +36,9 @@ export class Capture {
   static async start(lab: Lab, machine: Machine, link: string, options: CaptureOptions = {}): Promise<Capture> {
     const { filter = [], direction = 'inout', snapshot = WHOLE } = options;
     const file = join(lab.directory('captures'), `${machine.name}-${link}-${captures++}.pcap`);
-    const how = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', String(BUFFER_KIB), '-s', String(snapshot)];
+    const slots = snapshot === WHOLE ? WAITING : WAITING_SHORT;
+    const buffer = Math.ceil((slots * (snapshot + SLOT_HEADER)) / 1024);
+    const how = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', String(buffer), '-s', String(snapshot)];
     const words = ['tcpdump', ...how, '-Q', direction, '-i', link, '-w', file, ...filter];
     const program = machine.start(words);
     await program.err.next(/listening on/);

@@ -16,6 +16,8 @@ export interface IperfOptions {
   readonly datagramBytes?: number;
   readonly reverse?: boolean;
   readonly streams?: number;
+  /** What the sender keeps to, such as 50M; as much as it can otherwise. */
+  readonly bitrate?: string;
 }
 
 const PORT = 5201;
@@ -35,9 +37,9 @@ interface IperfSums {
 
 /** One run against the server on the machine that has `address`. @throws Error with what iperf3 says */
 export async function iperf(machine: Machine, address: string, options: IperfOptions = {}): Promise<IperfResult> {
-  const { seconds = 2, datagramBytes, reverse = false, streams = 1 } = options;
-  const udp = datagramBytes === undefined ? [] : ['--udp', '--bitrate', '0', '--length', String(datagramBytes)];
-  const more = [...udp, ...(reverse ? ['--reverse'] : []), '--parallel', String(streams)];
+  const { seconds = 2, datagramBytes, reverse = false, streams = 1, bitrate = '0' } = options;
+  const udp = datagramBytes === undefined ? [] : ['--udp', '--length', String(datagramBytes)];
+  const more = [...udp, ...(reverse ? ['--reverse'] : []), '--parallel', String(streams), '--bitrate', bitrate];
   const words = ['iperf3', '--client', address, '--port', String(PORT), '--json', '--time', String(seconds), ...more];
   const { stdout, stderr } = await machine.try(...words);
   const report = JSON.parse(stdout === '' ? '{}' : stdout) as {

@@ -1,0 +1,64 @@
+/**
+ * A host without a gateway, seen from an open and from a closed one: the open one lets plaintext pass, the closed one
+ * refuses, both ways, and says why; members of its group reach it all the same.
+ */
+import { describe, expect, test } from 'vitest';
+import { Capture } from '#kit/capture.ts';
+import { Lab } from '#kit/lab.ts';
+import { PING_MARKER } from '#kit/payload.ts';
+import { download, url } from '#kit/programs/curl.ts';
+import { reaches } from '#kit/programs/nc.ts';
+import { WebServer } from '#kit/programs/nginx.ts';
+import { ping } from '#kit/programs/ping.ts';
+import { MIXED, mixed } from './topologies/mixed.ts';
+
+const VERSIONS = ['v4', 'v6'] as const;
+
+describe.each([1, 2])('workers: %i', (workers) => {
+  test('open passes, closed refuses', async () => {
+    await Lab.use('wire', async (lab) => {
+      const net = await mixed(lab, { gateways: 'gscip', workers });
+      const [web1, web2, web3] = [net.server1, net.server2, net.h3].map((m) => WebServer.start(lab, m));
+      const files = {
+        s1: (await web1).file('f', 100_000),
+        s2: (await web2).file('f', 100_000),
+        h3: (await web3).file('f', 100_000),
+      };
+
+      for (const v of VERSIONS) {
+        /* An outsider and the open gateways, both ways, first packets included. */
+        const capture = await Capture.start(lab, net.core, 'h3');
+        expect((await ping(net.h1, MIXED.h3[v])).answered).toBe(1);
+        expect((await ping(net.h3, MIXED.server1[v])).answered).toBe(1);
+        expect((await download(net.h2, url(MIXED.h3[v], 'f'))).checksum).toBe(files.h3.checksum);
+        expect((await download(net.h3, url(MIXED.server1[v], 'f'))).checksum).toBe(files.s1.checksum);
+        await capture.stop();
+        expect(capture.countFramesWith([PING_MARKER])).toBe(4);
+
+        /* The closed one: not even a frame reaches the other side. */
+        const inside = await Capture.start(lab, net.server2, 'eth0', { filter: ['host', MIXED.h3[v]] });
+        const outside = await Capture.start(lab, net.h3, 'eth0', {
+          filter: ['host', MIXED.server2[v]],
+          direction: 'in',
+        });
+        expect((await ping(net.h3, MIXED.server2[v], { wait: 1 })).answered).toBe(0);
+        expect(await reaches(net.h3, MIXED.server2[v], 80, 1)).toBe(false);
+        expect(await inside.stop()).toEqual([]);
+        expect((await ping(net.server2, MIXED.h3[v], { wait: 1 })).answered).toBe(0);
+        expect(await reaches(net.server2, MIXED.h3[v], 80, 1)).toBe(false);
+        const leaked = await outside.stop();
+        expect(leaked.filter((f) => f.bytes.includes(PING_MARKER))).toEqual([]);
+
+        /* Its group reaches it; members of no common group do not. */
+        expect((await download(net.h1, url(MIXED.server2[v], 'f'))).checksum).toBe(files.s2.checksum);
+        expect((await ping(net.server1, MIXED.server2[v], { wait: 1 })).answered).toBe(0);
+      }
+
+      const refused = await net.c.pairs({ peer: MIXED.h3.v4 });
+      expect(refused).toMatchObject([{ verdict: 'discard', reason: 'own-mode-closed' }]);
+      expect((await net.c.drops())['refused-closed']).toBeGreaterThan(0);
+      const passed = await net.b.pairs({ peer: MIXED.h3.v4 });
+      expect(passed).toMatchObject([{ verdict: 'plain' }]);
+    });
+  });
+});
