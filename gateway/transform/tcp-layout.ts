@@ -50,6 +50,15 @@ const NOP_NOP_TIMESTAMPS = (OPT_NOP << 24) | (OPT_NOP << 16) | (OPT_TIMESTAMPS <
 const TIMESTAMPS_PADDED = OPT_TIMESTAMPS_LENGTH + 2;
 const SACK_ONE = 2 + SACK_BLOCK;
 
+/**
+ * Where the sealed option stands in a TCP header that an ICMP error quotes: first of all options, as it was sent.
+ * @returns its offset, or -1 when it is not there or not quoted as far as the number
+ */
+export function sealedOptionAt(view: DataView, l4: number, end: number): number {
+  const option = l4 + TCP_HEADER;
+  return option + SEALED_OPTION_TAG <= end && view.getInt32(option) === SEALED_WORD ? option : -1;
+}
+
 /** What is kept of a segment's options, copied out, so that the header may be rewritten where it lies. */
 export class KeptOptions {
   /** Offset of the sealed option, -1 for none. */
