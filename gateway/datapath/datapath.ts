@@ -313,7 +313,8 @@ export class Datapath {
     }
     if (!work.fits(1, 0)) this.flush(this.#now);
     const at = work.recordCount * F_STRIDE;
-    work.records.set(this.batch.subarray(this.#index * F_STRIDE, (this.#index + 1) * F_STRIDE), at);
+    const from = this.#index * F_STRIDE;
+    for (let column = 0; column < F_STRIDE; column++) work.records[at + column] = this.batch[from + column];
     work.records[at + F_PORT] = to;
     work.records[at + W_KIND] = KIND_PLAIN;
     work.recordCount += 1;
