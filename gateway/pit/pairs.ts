@@ -12,7 +12,7 @@ const KEY_VERSION = 8;
 const KEY_WORDS = 9;
 
 /** Generations of a pair's association that can be held at once: two bits on the wire. */
-export const GENERATIONS = 4;
+const GENERATIONS = 4;
 
 export type Verdict = 'unknown' | 'negotiating' | 'encrypt' | 'plain' | 'discard';
 
@@ -46,7 +46,7 @@ export class Pair<T> {
   /** Toward the peer and toward the device. */
   readonly outward = new LinkHeader();
   readonly inward = new LinkHeader();
-  readonly associations: (T | undefined)[] = [undefined, undefined, undefined, undefined];
+  readonly associations: (T | undefined)[] = Array.from({ length: GENERATIONS }, () => undefined);
   /** Which of them sends, -1 for none. */
   sendGeneration = -1;
   /** Packets from outside begin no negotiation before this, ms. */
@@ -139,13 +139,6 @@ export class PairTable<T> {
     this.#setKey(device, peer, ipVersion);
     const row = this.#index.find();
     return row < 0 ? undefined : this.#pairs[row];
-  }
-
-  /** The pair of a frame, which is outward when it comes from the device. */
-  findFrame(frame: Frame, outward: boolean): Pair<T> | undefined {
-    return outward
-      ? this.find(frame.source, frame.destination, frame.ipVersion)
-      : this.find(frame.destination, frame.source, frame.ipVersion);
   }
 
   /** The pair of these addresses, made when unknown; then the idlest of a few makes room if the table is full. */

@@ -37,12 +37,6 @@ export function macIsBroadcast(bytes: Uint8Array, at: number): boolean {
   return true;
 }
 
-/** Two MAC addresses compared where they lie. */
-export function macEquals(a: Uint8Array, atA: number, b: Uint8Array, atB: number): boolean {
-  for (let i = 0; i < MAC_LENGTH; i++) if (a[atA + i] !== b[atB + i]) return false;
-  return true;
-}
-
 /** Turns a layer-2 header round: the frame then goes back where it came from. */
 export function macSwap(bytes: Uint8Array, at: number): void {
   for (let i = at; i < at + MAC_LENGTH; i++) {
@@ -57,13 +51,6 @@ export function macNumber(bytes: Uint8Array, at: number): number {
   const high = (bytes[at] << 8) | bytes[at + 1];
   const low = ((bytes[at + 2] << 24) | (bytes[at + 3] << 16) | (bytes[at + 4] << 8) | bytes[at + 5]) >>> 0;
   return high * 0x1_0000_0000 + low;
-}
-
-/** `02:00:5e:10:00:01`. */
-export function macText(bytes: Uint8Array, at = 0): string {
-  let text = '';
-  for (let i = at; i < at + MAC_LENGTH; i++) text += `${i > at ? ':' : ''}${bytes[i].toString(16).padStart(2, '0')}`;
-  return text;
 }
 
 /** Six bytes from `02:00:5e:10:00:01` or `02-00-5E-10-00-01`; undefined for anything else. */
