@@ -231,13 +231,7 @@ class Gateway {
   #workerNews(message: FromWorker): void {
     switch (message.type) {
       case 'remember': {
-        const { address, ge, transform, left } = message.peer;
-        this.#keys.peers.put({
-          address: Buffer.from(addressFromText(address) ?? []).toString('hex'),
-          ge,
-          transform,
-          until: Date.now() + left,
-        });
+        this.#remember(message.peer);
         break;
       }
       case 'ask-gms':
@@ -257,6 +251,16 @@ class Gateway {
     }
   }
 
+  /** A full disk must not end the gateway: the workers remember the peer all the same. */
+  #remember({ address, ge, transform, left }: RememberedPeer): void {
+    const bytes = Buffer.from(addressFromText(address) ?? []);
+    try {
+      this.#keys.peers.put({ address: bytes.toString('hex'), ge, transform, until: Date.now() + left });
+    } catch (error) {
+      this.#log.error({ error: error as Error, peer: address }, 'a protected peer could not be stored');
+    }
+  }
+
   /** A worker's pairs are lost with it, and its descriptors cannot be handed on one by one: the gateway ends, closed. */
   #workerFailed(error: Error, worker: number): void {
     this.#log.error({ error, worker }, 'a datapath worker failed; nothing passes any more');
@@ -269,7 +273,7 @@ class Gateway {
   #newRing(ring: KeyRing | undefined): void {
     this.#ring = ring;
     this.#pool.setPolicy(this.#policy());
-    this.#pool.setIdentity(ring && identityOf(ring, this.#config));
+    this.#pool.setIdentity(ring && identityOf(ring));
     this.#setState(ring === undefined ? this.#config.withoutKeys : 'running');
     if (ring === undefined) return;
     const sequence = `${ring.sequence.incarnation}.${ring.sequence.counter}`;
@@ -367,14 +371,15 @@ function keyEvent(name: KeyAlarm['name']): [name: EventName, details?: Record<st
   }
 }
 
-function identityOf(ring: KeyRing, config: GatewayConfig): Parameters<WorkerPool['setIdentity']>[0] {
+function identityOf(ring: KeyRing): Parameters<WorkerPool['setIdentity']>[0] {
   /* The worker's clock is CLOCK_MONOTONIC; the ring's is this process's performance clock. */
   const monotonic = Number(process.hrtime.bigint()) / 1e6;
   const gmsNow = ring.issuedAt + (performance.now() - ring.receivedAt) / 1000;
   return {
     ge: ring.ge,
     mode: ring.mode,
-    kind: config.kind,
+    /* As the statement says, which far gateways read: a preset of the token may differ from what this box is. */
+    kind: ring.kind,
     statement: ring.statement,
     signingKey: ring.signingKey,
     staticSecret: ring.staticSecret,

@@ -10,7 +10,8 @@ import { bundleKeyContext } from '#gms/enrolment.ts';
 import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
 import { verifyWith } from '#gms/raw-keys.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
-import { decodeStatement } from '#wire/statement.ts';
+import { prefixFromText } from '#wire/address.ts';
+import { decodeStatement, type Statement } from '#wire/statement.ts';
 import type { KeyRing } from './ring.ts';
 import type { StoredIdentity } from './store.ts';
 
@@ -81,8 +82,22 @@ export function openBundle(
   if (content === undefined || content.metadata.ge !== ge || statement === undefined) {
     return refuse('bundle-unreadable');
   }
+  if (!canBeUsed(content.metadata, statement)) return refuse('bundle-unreadable');
   const hash = createHash('sha256').update(signed.content).digest('hex');
   return { time: signed.time, metadata: content.metadata, content: hash, materials: content.materials, wipe };
+}
+
+/** What workers take for granted: a bundle that they choke on would be there again at the next start. */
+function canBeUsed(metadata: BundleMetadata, statement: Statement): boolean {
+  const { ge, mode, kind, domainKeys, protectedPrefixes, exceptions, gms } = metadata;
+  return (
+    Buffer.from(statement.geId).toString('hex') === ge &&
+    statement.mode === mode &&
+    statement.kind === kind &&
+    domainKeys.some(({ notAfter }) => notAfter === 0) &&
+    [...protectedPrefixes, ...exceptions.map((e) => e.address)].every((p) => prefixFromText(p) !== undefined) &&
+    gms.every(({ address }) => prefixFromText(address) !== undefined)
+  );
 }
 
 /** What an offered bundle is to somebody who holds another. */

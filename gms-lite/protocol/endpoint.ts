@@ -1,5 +1,6 @@
 /** Where a GMS is reached: an IP address and a TCP port. Names are not used: a gateway excepts exactly these pairs. */
 import ipaddr from 'ipaddr.js';
+import { prefixFromText } from '#wire/address.ts';
 import { GmsError } from './errors.ts';
 
 export interface Endpoint {
@@ -20,7 +21,7 @@ export function parseEndpoint(text: string): Endpoint {
   const host = bracketed?.[1] ?? plain?.[1] ?? text;
   const port = Number(bracketed?.[2] ?? plain?.[2] ?? DEFAULT_PORT);
   const valid = ipaddr.IPv6.isValid(host) || ipaddr.IPv4.isValidFourPartDecimal(host);
-  if (!valid || host.includes('%') || port < 1 || port > 65_535) return fail();
+  if (!valid || host.includes('%') || prefixFromText(host) === undefined || port < 1 || port > 65_535) return fail();
   return { address: ipaddr.parse(host).toString(), port };
 }
 

@@ -14,6 +14,7 @@
  * unknown one; it protects nothing.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { prefixFromText } from '#wire/address.ts';
 import { addressBytes, addressText, type Endpoint } from './endpoint.ts';
 import { GmsError } from './errors.ts';
 
@@ -91,6 +92,8 @@ export function decodeToken(text: string): EnrolmentToken {
     const length = body[at] === 4 ? 4 : 16;
     if ((body[at] !== 4 && body[at] !== 6) || at + 3 + length > body.length) mistyped();
     const address = addressText(body.subarray(at + 1, at + 1 + length));
+    /* IPv4 in IPv6's notation: no gateway excepts it. */
+    if (prefixFromText(address) === undefined) mistyped();
     endpoints.push({ address, port: body.readUInt16BE(at + 1 + length) });
     at += 3 + length;
   }

@@ -2,6 +2,7 @@
 import ipaddr from 'ipaddr.js';
 import type { BundleException } from '#gms/bundle.ts';
 import { GmsError } from '#gms/errors.ts';
+import { prefixFromText } from '#wire/address.ts';
 import { type Policy, SITE } from '../store/records.ts';
 import { activeElements, audit, type Change, policyOf, touch } from './change.ts';
 
@@ -23,7 +24,9 @@ export function canonicalPrefix(text: string): string {
     const kept = Math.min(8, Math.max(0, given - 8 * i));
     return byte & (0xff00 >> kept) & 0xff;
   });
-  return `${ipaddr.fromByteArray(network).toString()}/${given}`;
+  const canonical = `${ipaddr.fromByteArray(network).toString()}/${given}`;
+  /* Gateways know IPv4 addresses in IPv4's notation only. */
+  return prefixFromText(canonical) === undefined ? fail() : canonical;
 }
 
 /** Reads `PREFIX[,PROTOCOL[,PORT]][,in|out|both]`. @throws GmsError bad-exception, bad-prefix */

@@ -130,6 +130,7 @@ describe('administration', () => {
       ['POST', '/rotations', { group: 'x' }, 'group-unknown'],
       ['POST', '/tokens', { groups: ['x'] }, 'group-unknown'],
       ['PATCH', '/policy', { protectedPrefixes: ['10.0.0.0/33'] }, 'bad-prefix'],
+      ['PATCH', '/policy', { protectedPrefixes: ['::ffff:10.0.0.1'] }, 'bad-prefix'],
       ['PATCH', '/policy', { exceptions: ['10.0.0.1,icmp,80'] }, 'bad-exception'],
       ['GET', '/nowhere', undefined, 'not-found'],
     ];

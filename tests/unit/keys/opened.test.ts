@@ -87,6 +87,25 @@ describe('a bundle is', () => {
     ['for another gateway', deliver({ ge: '8899aabbccddeeff' }), 'bundle-unreadable'],
     ['of another format version', deliver({}, root.secret, 2), 'bundle-unreadable'],
     ['without a statement that can be read', deliver({ statement: 'AAAA' }), 'bundle-unreadable'],
+    /* Each of these would end a datapath worker, now and at every start. */
+    ['of another mode than its statement', deliver({ mode: 'closed' }), 'bundle-unreadable'],
+    ['of another kind than its statement', deliver({ kind: 'router' }), 'bundle-unreadable'],
+    [
+      'without a current domain key',
+      deliver({ domainKeys: [{ version: 4, material: 0, notBefore: 1, notAfter: 9 }] }),
+      'bundle-unreadable',
+    ],
+    ['protecting what is no prefix', deliver({ protectedPrefixes: ['::ffff:192.0.2.1/128'] }), 'bundle-unreadable'],
+    [
+      'excepting what is no prefix',
+      deliver({ exceptions: [{ address: 'gms.example', direction: 'out' }] }),
+      'bundle-unreadable',
+    ],
+    [
+      'naming a GMS without an address',
+      deliver({ gms: [{ address: 'gms.example', port: 7443 }] }),
+      'bundle-unreadable',
+    ],
   ])('refused when it is %s', (_, delivered, code) => {
     expect(open(delivered)).toBe(code);
   });
