@@ -141,6 +141,13 @@ export class PairTable<T> {
     return row < 0 ? undefined : this.#pairs[row];
   }
 
+  /** The pair of a frame, which is outward when it comes from the device. */
+  findFrame(frame: Frame, outward: boolean): Pair<T> | undefined {
+    return outward
+      ? this.find(frame.source, frame.destination, frame.ipVersion)
+      : this.find(frame.destination, frame.source, frame.ipVersion);
+  }
+
   /** The pair of these addresses, made when unknown; then the idlest of a few makes room if the table is full. */
   findOrAdd(device: Int32Array, peer: Int32Array, ipVersion: number, now: number): Pair<T> {
     const known = this.find(device, peer, ipVersion);

@@ -14,13 +14,15 @@ function table(capacity = 100) {
 }
 
 describe('a pair', () => {
-  test('is made once and found by its addresses', () => {
+  test('is made once and found from both directions', () => {
     const { pairs } = table();
     const pair = pairs.findOrAdd(DEVICE, PEER, 4, 7);
     expect(pair).toMatchObject({ verdict: 'unknown', sendGeneration: -1, firstSeen: 7, ipVersion: 4 });
     expect(pair.associations).toEqual([undefined, undefined, undefined, undefined]);
     expect(pairs.findOrAdd(DEVICE, PEER, 4, 8)).toBe(pair);
     expect(pairs.find(DEVICE, PEER, 4)).toBe(pair);
+    expect(pairs.findFrame(tcpFrame(DEVICE, PEER), true)).toBe(pair);
+    expect(pairs.findFrame(tcpFrame(PEER, DEVICE), false)).toBe(pair);
     expect(pairs.at(pair.row)).toBe(pair);
     expect([...pairs.values()]).toEqual([pair]);
   });
