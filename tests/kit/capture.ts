@@ -6,12 +6,13 @@ import { MARKERS } from './payload.ts';
 import { type CapturedFrame, framesWith, readCapture } from './pcap.ts';
 import type { Program } from './process.ts';
 
-/** The largest superpacket, with its Ethernet header. */
-const WHOLE = 65_550;
+/**
+ * Bytes kept of each frame: a whole one, or the beginning of a superpacket, which shows what it is: segments merge only
+ * with the same options, so either all of them are protected or none is, and a protected one merges with nobody.
+ */
+const SNAPSHOT = 2_048;
 /** Frames that wait in the kernel's buffer while the machine is busy; each takes a slot of the snapshot's size. */
-const WAITING = 4_096;
-const WAITING_SHORT = 65_536;
-
+const WAITING = 65_536;
 /** What the kernel puts in front of each frame, rounded up, bytes. */
 const SLOT_HEADER = 128;
 
@@ -19,7 +20,7 @@ export interface CaptureOptions {
   /** pcap filter expression, one word each. */
   readonly filter?: readonly string[];
   readonly direction?: 'in' | 'out' | 'inout';
-  /** Bytes kept of each frame; whole by default. */
+  /** Bytes kept of each frame; enough for a whole one by default. */
   readonly snapshot?: number;
 }
 
@@ -34,10 +35,9 @@ export class Capture {
 
   /** Resolves when the kernel has begun to hand frames over. */
   static async start(lab: Lab, machine: Machine, link: string, options: CaptureOptions = {}): Promise<Capture> {
-    const { filter = [], direction = 'inout', snapshot = WHOLE } = options;
+    const { filter = [], direction = 'inout', snapshot = SNAPSHOT } = options;
     const file = join(lab.directory('captures'), `${machine.name}-${link}-${captures++}.pcap`);
-    const slots = snapshot === WHOLE ? WAITING : WAITING_SHORT;
-    const buffer = Math.ceil((slots * (snapshot + SLOT_HEADER)) / 1024);
+    const buffer = Math.ceil((WAITING * (snapshot + SLOT_HEADER)) / 1024);
     const how = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', String(buffer), '-s', String(snapshot)];
     const words = ['tcpdump', ...how, '-Q', direction, '-i', link, '-w', file, ...filter];
     const program = machine.start(words);
