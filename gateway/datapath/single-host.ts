@@ -16,8 +16,9 @@ export interface KnownHosts {
 
 /** True when the address is one that is, was or must be protected. */
 export function isSingleHost({ frame, pairs, policy, remembered }: KnownHosts, outward: boolean, now: number): boolean {
-  const pair = pairs.findFrame(frame, outward);
+  const { source, destination, ipVersion } = frame;
+  const pair = outward ? pairs.find(source, destination, ipVersion) : pairs.find(destination, source, ipVersion);
   if (pair !== undefined && pair.sendGeneration >= 0) return true;
   if (!outward) return false; /* remembered peers broadcast too */
-  return policy.isProtected(frame.destination) || remembered.get(frame.destination, now) !== undefined;
+  return policy.isProtected(destination) || remembered.get(destination, now) !== undefined;
 }
