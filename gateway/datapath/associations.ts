@@ -7,7 +7,7 @@ import type { Pair } from '#pit/pairs.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { sealedKeys } from '#transform/key-schedule.ts';
 import { SealedState } from '#transform/state.ts';
-import { FLIGHT_MS, GRACE_MS, NOTICE_WINDOW_MS, ONE_WAY_MS } from './limits.ts';
+import { FLIGHT_MS, GRACE_MS, MAX_ASSOCIATIONS, NOTICE_WINDOW_MS, ONE_WAY_MS } from './limits.ts';
 
 /** Samples of (time, next packet number), NOTICE_WINDOW_MS apart in all: enough to say what was sent when. */
 const MARKS = 8;
@@ -58,6 +58,11 @@ export class Association {
     this.rememberedAt = now;
   }
 
+  /** ms */
+  get lastUsed(): number {
+    return Math.max(this.installedAt, this.lastSent, this.lastReceived);
+  }
+
   /** Called for every batch that sent with it, before the numbers are used. */
   sending(now: number): void {
     if (this.sendingSince === 0) this.sendingSince = now;
@@ -99,16 +104,20 @@ export class Associations {
   #due = Number.POSITIVE_INFINITY;
   count = 0;
 
+  readonly #limit: number;
+
   /** `flush` sends what waits: no key is released while a job names it. */
-  constructor(provider: CipherProvider, flush: () => void) {
+  constructor(provider: CipherProvider, flush: () => void, limit: number = MAX_ASSOCIATIONS) {
     this.#provider = provider;
     this.#flush = flush;
+    this.#limit = limit;
   }
 
   /** Takes the agreement's keys (and releases its PRK); receiving begins at once. */
   install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association {
     const former = pair.associations[agreement.generation];
     if (former !== undefined) this.end(former);
+    if (this.count >= this.#limit) this.#makeRoom();
     const prk = agreement.prk as unknown as KeyIndex;
     const keys = sealedKeys(
       this.#provider,
@@ -132,6 +141,27 @@ export class Associations {
     pair.associations[agreement.generation] = association;
     this.count += 1;
     return association;
+  }
+
+  /**
+   * The peer gateway that holds most associations loses the one that was idle longest; its pair is negotiated anew when
+   * it speaks again. So a member that invents pairs pushes out its own.
+   */
+  #makeRoom(): void {
+    const held = new Map<GeId, number>();
+    let most = 0;
+    for (const association of this.bySlot) {
+      if (association === undefined) continue;
+      const count = (held.get(association.peerGe) ?? 0) + 1;
+      held.set(association.peerGe, count);
+      most = Math.max(most, count);
+    }
+    let idlest: Association | undefined;
+    for (const association of this.bySlot) {
+      if (association === undefined || held.get(association.peerGe) !== most) continue;
+      if (idlest === undefined || association.lastUsed < idlest.lastUsed) idlest = association;
+    }
+    if (idlest !== undefined) this.end(idlest);
   }
 
   /** Sends with it from now on. Which of two negotiations that crossed is the one to send with, DPRP knows (§ 6.3). */

@@ -20,6 +20,11 @@ export const HOLD_INBOUND_SHARE = 0.25;
 export const PAIR_LIMITS = { capacity: 65_536, idleMs: 3_600_000 };
 /** The same for flows; a TCP connection that was closed lasts shorter. */
 export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 10_000 };
+/**
+ * Associations of one worker. Each has two keys of the provider's 16,384 places, of which DPRP may take 6,208 (§ 8) and
+ * two identities, the new and the old one, some hundreds.
+ */
+export const MAX_ASSOCIATIONS = 4_864;
 /** MAC addresses, learned only where the box has an address of its own. */
 export const MAX_MACS = 8_192;
 
