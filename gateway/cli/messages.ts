@@ -36,7 +36,6 @@ export const messages = {
   },
   'help-check': { en: 'check a configuration file; changes nothing', ja: '設定ファイルを検査する(何も変更しない)' },
   'help-events': { en: 'follow what happens until interrupted', ja: '発生したイベントを表示し続ける(中断するまで)' },
-  'help-help': { en: 'show this help', ja: 'このヘルプを表示する' },
   'help-version': { en: 'show the version', ja: 'バージョンを表示する' },
   'option-config': { en: 'configuration file', ja: '設定ファイル' },
   'option-state': {
@@ -67,31 +66,8 @@ export const messages = {
     ja: 'GMSが発行したトークン(「-」を指定すると標準入力から読み込む)',
   },
   'argument-address': { en: 'IPv4 or IPv6 address of the peer', ja: '通信相手のIPv4またはIPv6アドレス' },
-  'title-usage': { en: 'Usage:', ja: '使い方:' },
-  'title-options': { en: 'Options:', ja: 'オプション:' },
-  'title-arguments': { en: 'Arguments:', ja: '引数:' },
-  'title-commands': { en: 'Commands:', ja: 'コマンド:' },
 
   /* usage mistakes */
-  'usage-unknown-command': {
-    en: 'there is no command {what}; "--help" lists them',
-    ja: '{what}というコマンドはありません。「--help」で一覧を表示できます',
-  },
-  'usage-no-command': {
-    en: 'name a command; "--help" lists them',
-    ja: 'コマンドを指定してください。「--help」で一覧を表示できます',
-  },
-  'usage-unknown-option': {
-    en: 'there is no option {what} here; "--help" lists them',
-    ja: '{what}というオプションはここでは使えません。「--help」で一覧を表示できます',
-  },
-  'usage-missing-argument': { en: 'the argument {what} is missing', ja: '引数{what}が指定されていません' },
-  'usage-option-value': { en: 'the option {what} needs a value', ja: 'オプション{what}には値が必要です' },
-  'usage-missing-option': {
-    en: 'the option {what} must be given',
-    ja: 'オプション{what}を必ず指定してください',
-  },
-  'usage-excess': { en: 'too many arguments', ja: '引数が多すぎます' },
   'usage-reason': {
     en: '--reason must be one line of 1 to 500 characters: it is recorded for whoever asks later',
     ja: '--reasonには1～500文字の1行を指定してください。後で確認できるように記録されます',

@@ -1,10 +1,11 @@
-/** The command line: words → commands. Commander reads them; what it says comes from `messages.ts`. */
+/** The command line: words → commands. Commander reads them; what it says is #terminal/usage.ts's. */
 import { Command, CommanderError } from 'commander';
 import { DEFAULT_STATE_DIR } from '#config/state.ts';
+import { speak, usageMistake } from '#terminal/usage.ts';
 import type { Surroundings } from './commands.ts';
 import * as commands from './commands.ts';
 import { EXIT_FAILED, EXIT_MISTAKE, EXIT_OK, Failure } from './failure.ts';
-import type { MessageKey, Say } from './messages.ts';
+import type { MessageKey } from './messages.ts';
 
 export const PROGRAM = 'gscip-gateway';
 
@@ -25,7 +26,7 @@ export async function runCommandLine(
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT_OK;
-      problem(`${PROGRAM}: ${usageMistake(error, around.say)}`);
+      problem(`${PROGRAM}: ${usageMistake(error, around.say.language)}`);
       return EXIT_MISTAKE;
     }
     if (error instanceof Failure) {
@@ -43,14 +44,8 @@ function build(version: string, around: Surroundings, done: (exitCode: number) =
   const { say } = around;
   const program = new Command(PROGRAM);
   program.description(say('help-program')).version(version, '-V, --version', say('help-version'));
-  settle(program, around);
 
-  /** A command with its help, in the common manner. */
-  const command = (name: string, help: MessageKey): Command => {
-    const made = program.command(name).description(say(help));
-    settle(made, around);
-    return made;
-  };
+  const command = (name: string, help: MessageKey): Command => program.command(name).description(say(help));
   const withState = (made: Command): Command =>
     made.option('--state <dir>', say('option-state', { default: DEFAULT_STATE_DIR }));
   const withJson = (made: Command): Command => made.option('--json', say('option-json'));
@@ -102,42 +97,6 @@ function build(version: string, around: Surroundings, done: (exitCode: number) =
   withJson(withState(withConfig(command('release', 'help-release'))))
     .requiredOption('--reason <text>', say('option-reason'))
     .action(async (options) => done(await commands.release(full<commands.ReleaseOptions>(options), around)));
+  speak(program, say.language, around.out);
   return program;
-}
-
-/** Help in the language, nothing printed by commander itself, no process ended by it. */
-function settle(command: Command, { say, out }: Surroundings): void {
-  const titles: Readonly<Record<string, MessageKey>> = {
-    'Usage:': 'title-usage',
-    'Options:': 'title-options',
-    'Arguments:': 'title-arguments',
-    'Commands:': 'title-commands',
-  };
-  command
-    .exitOverride()
-    .helpCommand(false)
-    .helpOption('-h, --help', say('help-help'))
-    .configureHelp({ styleTitle: (title) => (titles[title] ? say(titles[title]) : title) })
-    .configureOutput({
-      writeOut: (text) => out(text.replace(/\n$/, '')),
-      writeErr: () => undefined,
-      outputError: () => undefined,
-    });
-}
-
-const MISTAKES: Readonly<Record<string, MessageKey>> = {
-  'commander.unknownCommand': 'usage-unknown-command',
-  'commander.help': 'usage-no-command',
-  'commander.unknownOption': 'usage-unknown-option',
-  'commander.missingArgument': 'usage-missing-argument',
-  'commander.optionMissingArgument': 'usage-option-value',
-  'commander.missingMandatoryOptionValue': 'usage-missing-option',
-  'commander.excessArguments': 'usage-excess',
-};
-
-/** Commander's own sentence names the word that is wrong in single quotes. */
-function usageMistake(error: CommanderError, say: Say): string {
-  const key = MISTAKES[error.code];
-  if (key === undefined) return error.message.replace(/^error: /, '');
-  return say(key, { what: /'([^']*)'/.exec(error.message)?.[1] ?? '' });
 }

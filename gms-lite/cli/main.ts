@@ -1,8 +1,8 @@
 /** `gms-lite`: reads the command line, prints, ends with 0 ok, 1 failed, 2 usage. */
-import type { Command } from 'commander';
 import { CommanderError } from 'commander';
 import { GmsError, gmsSentence } from '#gms/errors.ts';
 import { languageOf } from '#terminal/language.ts';
+import { usageMistake } from '#terminal/usage.ts';
 import { translator } from './messages.ts';
 import { createProgram } from './program.ts';
 
@@ -20,18 +20,15 @@ const program = createProgram({
   stopped,
 });
 
-/** Commander ends the process by itself unless each command is told not to. */
-function overrideExit(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) overrideExit(child);
-}
-overrideExit(program);
-
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0) {
+      process.stderr.write(`gms-lite: ${usageMistake(error, language)}\n`);
+      process.exitCode = 2;
+    }
+  } else {
     const text = error instanceof GmsError ? gmsSentence(error.code, error.values, language) : (error as Error).message;
     if (process.argv.includes('--json')) {
       const json =

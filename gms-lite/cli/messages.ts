@@ -120,8 +120,9 @@ const messages = {
 
 export type MessageKey = keyof typeof messages;
 
-export type Translate = (key: MessageKey, values?: Values) => string;
+export type Translate = ((key: MessageKey, values?: Values) => string) & { readonly language: Language };
 
 export function translator(language: Language): Translate {
-  return (key, values = {}) => fill(messages[key][language], values);
+  const translate = (key: MessageKey, values: Values = {}): string => fill(messages[key][language], values);
+  return Object.assign(translate, { language });
 }

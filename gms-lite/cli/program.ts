@@ -5,6 +5,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
 import { localTime } from '#terminal/quantity.ts';
 import { table } from '#terminal/table.ts';
+import { speak } from '#terminal/usage.ts';
 import { initGms } from '../gms.ts';
 import { environment, runGms } from '../main.ts';
 import { ask } from './client.ts';
@@ -63,7 +64,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
     try {
       return [...before, parseEndpoint(text)];
     } catch (error) {
-      throw new InvalidArgumentError(error instanceof GmsError ? error.message : String(error));
+      throw new InvalidArgumentError(error instanceof GmsError ? error.text[t.language] : String(error));
     }
   };
   const several = (text: string, before: readonly string[] = []): string[] =>
@@ -88,7 +89,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
       .option('--state <dir>', t('option.state'), env.GMS_STATE ?? DEFAULT_STATE)
       .option('--json', t('option.json'));
 
-  const program = new Command('gms-lite').description(t('program')).showHelpAfterError();
+  const program = new Command('gms-lite').description(t('program'));
 
   leafCommand(program, 'init', 'init.help')
     .requiredOption('--address <address...>', t('init.address'), endpoint)
@@ -262,6 +263,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
       [rows(head, audit.entries, (e) => [timeText(e.at), e.who, e.action, e.subject]), verdict].join('\n'),
     );
   });
+  speak(program, t.language, out);
   return program;
 }
 

@@ -66,6 +66,10 @@ describe('gms-lite', { timeout: 60_000 }, () => {
     expect(japanese).toMatchObject({ code: 1, err: 'gms-lite: グループplantはすでに存在します\n' });
     expect((await gms(['rotate'])).code).toBe(2);
     expect((await gms(['token', 'create', '--ttl', 'soon'])).code).toBe(2);
+    expect(await gms(['token', 'create', '--ttl', 'soon'], 'ja_JP.UTF-8')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^gms-lite: --ttl <duration>: 「soon」は期間ではありません/),
+    });
     expect((await gms(['--help'])).code).toBe(0);
     const again = await gms(['run', '--json']);
     expect([again.code, JSON.parse(again.err).error]).toEqual([1, 'already-running']);
