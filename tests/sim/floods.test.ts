@@ -1,0 +1,187 @@
+/** More than a gateway takes on at once: bounded tables, named drops, and those who are real still get through. */
+import { describe, expect } from 'vitest';
+import { HOLD_BYTES, HOLD_BYTES_PER_PAIR, HOLD_FRAMES_PER_PAIR, HOLD_INBOUND_SHARE } from '#datapath/limits.ts';
+import { LIMITS } from '#dprp/limits.ts';
+import { type FakeFrame, fakeFrame } from '#port/fake.ts';
+import { dprpType } from '../kit/sim-diagram.ts';
+import { type Ends, H1, H2, read, udp } from '../kit/sim-frames.ts';
+import { story } from '../kit/sim-story.ts';
+import type { SimGateway } from '../kit/sim-world.ts';
+
+const out: Ends = { from: H1, to: H2 };
+const back: Ends = { from: H2, to: H1 };
+const data = (i: number, length = 100): Buffer => Buffer.from(`packet ${i} `.padEnd(length, 'z'));
+const number = (bytes: Uint8Array): number => Number(Buffer.from(read(bytes).payload).toString().split(' ')[1]);
+
+/** A made-up host of the network. */
+function stranger(i: number): typeof H2 {
+  return { mac: H2.mac, v4: `10.${1 + (i >> 14)}.${(i >> 7) & 127}.${1 + (i & 127)}`, v6: `fd01::${i.toString(16)}` };
+}
+
+/** On the wire nobody answers for the strangers: their networks are dark. */
+function dark(frame: FakeFrame): boolean {
+  const [source, destination] = [frame.bytes[27], frame.bytes[31]]; /* second octets of the IPv4 addresses */
+  return source === 0 && destination === 0;
+}
+
+function refused(gateway: SimGateway): Record<string, number> {
+  return gateway.drops();
+}
+
+describe('the hold queue', () => {
+  story('keeps the first packets of a pair in order, up to its frames, and names the rest', (world) => {
+    world.key('a');
+    world.key('b');
+    world.behaviour = { delay: 200 };
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR + 50; i++) world.sendFromH1(udp(out, 1, 2, data(i)));
+    world.run(10);
+    expect(world.a.datapath.hold.frames).toBe(HOLD_FRAMES_PER_PAIR);
+    expect(refused(world.a)).toEqual({ 'hold-full': 50 });
+    world.run(2_000);
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toEqual(
+      Array.from({ length: HOLD_FRAMES_PER_PAIR }, (_, i) => i),
+    );
+    expect([world.a.datapath.hold.frames, world.a.datapath.hold.bytes]).toEqual([0, 0]);
+  });
+
+  story('keeps no more of a pair than its bytes', (world) => {
+    world.key('a');
+    world.plainHost('silent');
+    for (let i = 0; i < 250; i++) world.sendFromH1(udp(out, 1, 2, data(i, 1_400)));
+    world.run(10);
+    expect(world.a.datapath.hold.bytes).toBeLessThanOrEqual(HOLD_BYTES_PER_PAIR);
+    expect(world.a.datapath.hold.bytes).toBeGreaterThan(HOLD_BYTES_PER_PAIR - 1_500);
+    expect(refused(world.a)['hold-full']).toBe(250 - world.a.datapath.hold.frames);
+    world.run(2_000);
+    expect(world.a.datapath.hold.bytes).toBe(0);
+  });
+
+  story('is bounded over all pairs', (world) => {
+    world.key('a');
+    world.plainHost('silent');
+    for (let pair = 0; pair < 100; pair++) {
+      const ends: Ends = { from: H1, to: stranger(pair) };
+      for (let i = 0; i < 100; i++) world.sendFromH1(udp(ends, 1, 2, data(i, 1_400)));
+    }
+    world.run(10);
+    const { hold } = world.a.datapath;
+    expect(hold.bytes).toBeLessThanOrEqual(HOLD_BYTES);
+    expect(hold.bytes).toBeGreaterThan(HOLD_BYTES - 1_500);
+    expect(refused(world.a)).toEqual({ 'hold-full': 10_000 - hold.frames });
+    world.run(3_000);
+    expect([hold.bytes, hold.frames]).toEqual([0, 0]);
+  });
+
+  story('gives packets from outside a quarter', (world) => {
+    world.key('a');
+    const host = world.plainHost('silent');
+    const frames = Array.from({ length: 50 }, (_, pair) =>
+      Array.from({ length: 100 }, (_, i) => udp({ from: stranger(pair), to: H1 }, 1, 2, data(i, 1_400))),
+    ).flat();
+    for (const bytes of frames) host.port.send(fakeFrame(bytes));
+    world.run(10);
+    const { hold } = world.a.datapath;
+    expect(hold.bytes).toBeLessThanOrEqual(HOLD_BYTES * HOLD_INBOUND_SHARE);
+    expect(hold.bytes).toBeGreaterThan(HOLD_BYTES * HOLD_INBOUND_SHARE - 1_500);
+    expect(refused(world.a)).toEqual({ 'hold-full-inbound': 5_000 - hold.frames });
+    /* The devices behind us still have theirs. */
+    world.sendFromH1(udp(out, 1, 2, data(0, 1_400)));
+    world.run(1);
+    expect(hold.bytes).toBeGreaterThan(HOLD_BYTES * HOLD_INBOUND_SHARE - 100);
+    world.run(5_000);
+    expect([hold.bytes, hold.frames]).toEqual([0, 0]);
+  });
+});
+
+describe('ten thousand half-open negotiations', () => {
+  const FLOOD = 10_000;
+
+  story('from outside: bounded, and a real pair negotiates at once', (world) => {
+    world.key('a');
+    world.key('b');
+    world.behaviour = { delay: 1 };
+    world.mallory = dark;
+    for (let i = 0; i < FLOOD; i++) world.a.outer.inject(fakeFrame(udp({ from: stranger(i), to: H1 }, 1, 2, data(i))));
+    world.run(5);
+    expect(world.a.datapath.negotiator.running).toBe(LIMITS.running / 4);
+    expect(world.a.datapath.hold.frames).toBe(LIMITS.running / 4);
+    expect(refused(world.a)).toEqual({ 'inbound-budget': FLOOD - LIMITS.running / 4 });
+    world.sendFromH1(udp(out, 1, 2, data(1)));
+    world.run(20);
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toContain(1);
+    world.run(3_000);
+    expect(world.a.datapath.negotiator.running).toBe(0);
+    expect(world.a.datapath.hold.frames).toBe(0);
+  });
+
+  story('from a device that scans: bounded, and others get their turn', (world) => {
+    world.key('a');
+    world.key('b');
+    world.behaviour = { delay: 1 };
+    world.mallory = dark;
+    for (let i = 0; i < FLOOD; i++) world.sendFromH1(udp({ from: H1, to: stranger(i) }, 1, 2, data(i)));
+    world.run(5);
+    expect(world.a.datapath.negotiator.running).toBeLessThanOrEqual(LIMITS.running);
+    expect(refused(world.a)).toEqual({ 'refused-negotiation': FLOOD - LIMITS.running });
+    world.repeat(30, 100, (i) => world.sendFromH1(udp(out, 1, 2, data(i))));
+    world.run(4_000);
+    expect(world.h2.left.collect().map((f) => number(f.bytes)).length).toBeGreaterThan(10);
+    expect(world.a.datapath.negotiator.running).toBe(0);
+    expect(world.a.datapath.hold.frames).toBe(0);
+  });
+
+  story('a stranger whose packets keep coming starts one negotiation a second, and makes nobody else wait', (world) => {
+    world.key('a');
+    world.key('b');
+    /* One source, many devices behind us. */
+    world.repeat(500, 10, (i) => {
+      const device = { ...H1, v4: `10.0.0.${100 + (i % 100)}` };
+      world.a.outer.inject(fakeFrame(udp({ from: stranger(1), to: device }, 1, 2, data(i))));
+    });
+    world.run(5_000);
+    const asked = new Set(
+      world.crossed
+        .filter((c) => c.from === 'a' && dprpType(c.frame.bytes) === 1)
+        .map((c) => Buffer.from(c.frame.bytes.subarray(26, 30)).toString('hex')),
+    );
+    expect(asked.size).toBeLessThanOrEqual(6);
+    /* A refused packet from outside refuses nothing to the device that it was for. */
+    world.sendFromH1(udp({ from: { ...H1, v4: '10.0.0.150' }, to: stranger(1) }, 1, 2, data(7)));
+    world.run(1_100);
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toContain(7);
+  });
+
+  story('a pair that is forgotten while it waits takes its packets along, by name', (world) => {
+    world.key('a');
+    world.plainHost('silent');
+    world.sendFromH1(udp(out, 1, 2, data(1)));
+    world.run(1);
+    const { pairs, hold } = world.a.datapath;
+    const [pair] = [...pairs.values()];
+    pairs.remove(pair);
+    expect(refused(world.a)).toEqual({ 'hold-abandoned': 1 });
+    expect(hold.frames).toBe(0);
+    world.run(3_000);
+    expect(world.a.verdicts()).toEqual(['plain no-gateway-silence']);
+  });
+
+  story('what an outsider makes up does not end or disturb an association', (world) => {
+    world.key('a');
+    world.key('b');
+    world.repeat(200, 10, (i) => {
+      world.sendFromH1(udp(out, 1, 2, data(i)));
+      world.sendFromH2(udp(back, 2, 1, data(i)));
+      const forged = udp(back, 2, 1, Buffer.from(Array.from({ length: 60 }, () => Math.floor(world.chance() * 256))));
+      world.a.outer.inject(fakeFrame(forged));
+    });
+    world.run(3_000);
+    expect(world.h1.left.collect().map((f) => number(f.bytes))).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    const drops = refused(world.a);
+    const named = ['sealed-unknown-association', 'sealed-forged', 'sealed-too-old', 'bad-checksum'] as const;
+    expect(named.reduce((sum, name) => sum + (drops[name] ?? 0), 0)).toBe(200);
+    /* Both started at once; nothing was negotiated after that. */
+    const asked = world.crossed.filter((c) => dprpType(c.frame.bytes) === 1 && c.at > 1_500);
+    expect(asked).toEqual([]);
+  });
+});
