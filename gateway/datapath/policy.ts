@@ -6,6 +6,7 @@ import type { Mode } from '#dprp/spec.ts';
 import { PrefixTable } from '#wire/address.ts';
 import { dropCode } from '#wire/drops.ts';
 import { type Frame, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
+import { TCP_ACK, TCP_SYN } from '#wire/tcp.ts';
 import { CLASS_ALWAYS, CLASS_BROADCAST, CLASS_LOCAL, CLASS_NON_IP, classify } from './classify.ts';
 import type { ExceptionRule, PolicySettings } from './messages.ts';
 
@@ -32,12 +33,16 @@ interface Matcher {
   readonly protocol: number;
   readonly port: number;
   readonly portIsFar: boolean;
+  /** Who opens connections: nobody else's first segment passes. */
+  readonly farOpens: boolean;
 }
 
 const PROTOCOLS = { tcp: PROTO_TCP, udp: PROTO_UDP, icmp: PROTO_ICMP_BOTH } as const;
 
 /** What an exception looks at: a parsed frame, or the packet that an ICMP error quotes. */
-type Addressed = Pick<Frame, 'source' | 'destination' | 'sourcePort' | 'destinationPort' | 'protocol'>;
+type Addressed = Pick<Frame, 'source' | 'destination' | 'sourcePort' | 'destinationPort' | 'protocol'> & {
+  readonly tcpFlags?: number;
+};
 
 export class Policy {
   /** undefined: no keys yet. */
@@ -94,10 +99,12 @@ export class Policy {
     const farPort = outward ? frame.destinationPort : frame.sourcePort;
     const nearPort = outward ? frame.sourcePort : frame.destinationPort;
     const hasPorts = frame.protocol === PROTO_TCP || frame.protocol === PROTO_UDP;
+    const opens = ((frame.tcpFlags ?? 0) & (TCP_SYN | TCP_ACK)) === TCP_SYN;
     for (let i = 0; i < this.#matchers.length; i++) {
       const m = this.#matchers[i];
       if (!m.prefix.matches(m.prefixIsFar ? far : near)) continue;
       if (!this.#protocolFits(m.protocol, frame)) continue;
+      if (opens && m.farOpens === outward) continue;
       /* A fragment bears no ports (they read 0): it passes only where the exception names none. */
       if (m.port !== ANY && !(hasPorts && m.port === (m.portIsFar ? farPort : nearPort))) continue;
       return m.rule;
@@ -144,9 +151,9 @@ function compile(rule: ExceptionRule, index: number): Matcher[] {
   const protocol = named === undefined ? ANY : typeof named === 'number' ? named : PROTOCOLS[named];
   const port = rule.port ?? ANY;
   const base = { rule: index, prefix, protocol, port };
-  const out: Matcher = { ...base, prefixIsFar: true, portIsFar: true };
-  const into: Matcher = { ...base, prefixIsFar: true, portIsFar: false };
-  const behind: Matcher = { ...base, prefixIsFar: false, portIsFar: false };
+  const out: Matcher = { ...base, prefixIsFar: true, portIsFar: true, farOpens: false };
+  const into: Matcher = { ...base, prefixIsFar: true, portIsFar: false, farOpens: true };
+  const behind: Matcher = { ...base, prefixIsFar: false, portIsFar: false, farOpens: true };
   switch (rule.direction) {
     case 'out':
       return [out];

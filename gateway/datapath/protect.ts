@@ -33,6 +33,7 @@ import { KIND_DROPPED, KIND_OPENED, KIND_PLAIN, W_JOB, W_JOBS, W_KIND, W_STATE, 
 import { wordsEqual } from '#wire/address.ts';
 import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
+import { icmpErrorReports } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
 import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association, Associations } from './associations.ts';
@@ -200,17 +201,23 @@ export class Protect {
     const quote = this.#quote;
     if (readQuote(slab, view, frame, quote) < 0) return 'ordinary';
     if (!wordsEqual(frame.destination, quote.source)) return 'ordinary';
-    if (policy.exception(quote, true) >= 0) return 'forward';
+    if (policy.exception(quote, true) >= 0) return icmpErrorReports(frame) ? 'forward' : this.#unrelated();
     const pair = pairs.find(quote.source, quote.destination, quote.ipVersion);
     if (pair === undefined) return 'ordinary';
     if (pair.verdict === 'plain') return 'forward';
     /* From the peer itself it is a packet of the pair, and then it is sealed like any other. */
     if (pair.verdict !== 'encrypt' || wordsEqual(frame.source, quote.destination)) return 'ordinary';
     const tcp = quote.protocol === PROTO_TCP;
+    if (!icmpErrorReports(frame) || (!tcp && !quote.fragment && !isKnown(flows, quote))) return this.#unrelated();
     const newest = tcp ? newestSequence(flows, quote) : -1;
     const code = translateQuotedError(slab, view, frame, quote, tcp ? SEALED_OPTION : TRAILER, newest);
     if (code === 0) return 'forward';
     this.#counters.dropCode(code);
+    return 'done';
+  }
+
+  #unrelated(): 'done' {
+    this.#counters.drop('icmp-error-unrelated');
     return 'done';
   }
 
@@ -239,6 +246,10 @@ function failedJob(jobs: Int32Array, first: number, count: number): number {
     if (!right) return job;
   }
   return -1;
+}
+
+function isKnown(flows: FlowTable, q: Quote): boolean {
+  return flows.knows(q.source, q.destination, q.sourcePort, q.destinationPort, q.ipVersion, q.protocol);
 }
 
 function newestSequence(flows: FlowTable, quote: Quote): number {

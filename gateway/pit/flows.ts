@@ -140,6 +140,19 @@ export class FlowTable {
     return row < 0 || (this.#words[at + TCP] & SEQUENCE_KNOWN) === 0 ? -1 : this.#words[at + SENT_UP_TO] >>> 0;
   }
 
+  /** True when the flow of these ends is known; ports as in a Frame, 0 for protocols without them. */
+  knows(
+    device: Int32Array,
+    peer: Int32Array,
+    devicePort: number,
+    peerPort: number,
+    ipVersion: number,
+    protocol: number,
+  ): boolean {
+    this.#setKey(device, peer, (devicePort << 16) | peerPort, (ipVersion << 8) | protocol);
+    return this.#index.find() >= 0;
+  }
+
   #setKey(device: Int32Array, peer: Int32Array, ports: number, protocol: number): void {
     const key = this.#index.key;
     for (let word = 0; word < 4; word++) {

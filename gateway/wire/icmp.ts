@@ -12,8 +12,8 @@ import { fold, sum } from './checksum.ts';
 import { dropCode } from './drops.ts';
 import { macIsGroup } from './ethernet.ts';
 import { FORM_ECHO, FORM_ICMP_ERROR, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from './frame.ts';
-import { IPV4_HEADER, ipv4WriteHeader } from './ipv4.ts';
-import { IPV6_HEADER, IPV6_SOURCE, ipv6WriteHeader } from './ipv6.ts';
+import { IPV4_HEADER, IPV4_MTU_MIN, ipv4WriteHeader } from './ipv4.ts';
+import { IPV6_HEADER, IPV6_MTU_MIN, IPV6_SOURCE, ipv6WriteHeader } from './ipv6.ts';
 
 export const ICMP_TYPE = 0;
 export const ICMP_CODE = 1;
@@ -33,6 +33,7 @@ export const ICMP4_PARAMETER = 12;
 
 export const ICMP6_UNREACHABLE = 1;
 export const ICMP6_TOO_BIG = 2;
+export const ICMP6_PARAMETER = 4;
 export const ICMP6_ECHO_REQUEST = 128;
 export const ICMP6_ECHO_REPLY = 129;
 
@@ -64,6 +65,17 @@ export function icmpIsError(ipVersion: number, type: number): boolean {
     type === ICMP4_TIME_EXCEEDED ||
     type === ICMP4_PARAMETER
   );
+}
+
+/**
+ * True for errors that tell a host what became of its packet, no longer than an error may be (RFC 1812 §4.3.2.3, RFC
+ * 4443 §2.4 (c)); not for redirects and source quench, which tell it what to do.
+ */
+export function icmpErrorReports(frame: Frame): boolean {
+  const { icmpType: type, ipVersion } = frame;
+  if (frame.l3End - frame.l3 > (ipVersion === 4 ? IPV4_MTU_MIN : IPV6_MTU_MIN)) return false;
+  if (ipVersion === 6) return type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER;
+  return type === ICMP4_UNREACHABLE || type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER;
 }
 
 const BAD_ICMP = dropCode('icmp-bad-header');
