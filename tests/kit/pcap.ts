@@ -40,14 +40,14 @@ export function framesWith(frames: readonly CapturedFrame[], markers: readonly s
   return frames.filter(({ bytes }) => needles.some((n) => bytes.includes(n)));
 }
 
-/** Offset, hex and ASCII, 16 bytes a line, the first `limit` bytes. */
-export function hexLines(bytes: Uint8Array, limit = 128): string[] {
+/** Offset, hex and ASCII, `width` bytes a line, the first `limit` bytes. */
+export function hexLines(bytes: Uint8Array, limit = 128, width = 16): string[] {
   const lines: string[] = [];
-  for (let at = 0; at < Math.min(bytes.length, limit); at += 16) {
-    const part = [...bytes.subarray(at, Math.min(at + 16, limit))];
+  for (let at = 0; at < Math.min(bytes.length, limit); at += width) {
+    const part = [...bytes.subarray(at, Math.min(at + width, limit))];
     const hex = part.map((b) => b.toString(16).padStart(2, '0')).join(' ');
     const text = part.map((b) => (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : '.')).join('');
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(47)}  ${text}`);
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(width * 3 - 1)}  ${text}`);
   }
   return lines;
 }

@@ -10,7 +10,8 @@ import { ping } from './programs/ping.ts';
 import { ShellServer } from './programs/ssh.ts';
 
 const FILE = 'recipe';
-const NAME = `${NAME_MARKER}.lab`;
+/** The one name that the name server knows. */
+export const SERVED_NAME = `${NAME_MARKER}.lab`;
 const NAMED = '192.0.2.7';
 
 /** A stream that leaves a capture on its way the time to write every frame. */
@@ -27,7 +28,7 @@ export async function startServices(lab: Lab, machine: Machine, bytes: number): 
   const web = await WebServer.start(lab, machine);
   const file = web.file(FILE, bytes);
   const shell = await ShellServer.start(lab, machine);
-  await startNameServer(machine, { [NAME]: NAMED });
+  await startNameServer(machine, { [SERVED_NAME]: NAMED });
   await startIperfServer(machine);
   return { web, shell, file };
 }
@@ -49,7 +50,7 @@ export async function visit(from: Machine, services: Services, address: string):
 
   const echo = await ping(from, address);
   tell('ping', echo.answered === 1, `${echo.milliseconds[0] ?? '–'} ms`);
-  const answer = await ask(from, address, NAME);
+  const answer = await ask(from, address, SERVED_NAME);
   tell('dig', answer.addresses[0] === NAMED, `${answer.addresses[0] ?? '–'}`);
   const got = await download(from, url(address, FILE));
   const whole = got.status === 200 && got.checksum === services.file.checksum;

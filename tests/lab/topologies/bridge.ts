@@ -44,7 +44,7 @@ export interface BridgeLab {
 
 export const H1 = { v4: '10.70.0.1', v6: 'fd70::1' };
 export const H2 = { v4: '10.70.0.2', v6: 'fd70::2' };
-const GMS = { v4: '10.70.0.9', v6: 'fd70::9' };
+export const GMS = { v4: '10.70.0.9', v6: 'fd70::9' };
 const GROUP = 'plant';
 const NETWORK = { v4: 24, v6: 64 };
 const both = ({ v4, v6 }: typeof H1) => [`${v4}/${NETWORK.v4}`, `${v6}/${NETWORK.v6}`];

@@ -45,7 +45,8 @@ export const MIXED = {
 export const GROUPS = ['plant', 'vault'] as const;
 
 /** The addresses of machine `host` in network `net`, with prefix length. */
-export const at = (net: number, host: number): string[] => [`10.72.${net}.${host}/24`, `fd72:${net}::${host}/64`];
+const at = (net: number, host: number): string[] => [`10.72.${net}.${host}/24`, `fd72:${net}::${host}/64`];
+export const NETWORKS = { at };
 const via = (net: number, host: number) => [`10.72.${net}.${host}`, `fd72:${net}::${host}`];
 
 export async function mixed(lab: Lab, { gateways, workers = 1 }: MixedOptions): Promise<MixedLab> {

@@ -27,6 +27,7 @@ export interface RoutedLab {
   readonly core: Machine;
   readonly a: GatewayBox;
   readonly b: GatewayBox;
+  readonly gmsMachine: Machine;
   startGateways(): Promise<GmsBox>;
   /** Makes the GMS, once. */
   makeGms(): Promise<GmsBox>;
@@ -35,6 +36,7 @@ export interface RoutedLab {
 export const ROUTED = {
   h1: { v4: '10.71.1.2', v6: 'fd71:1::2' },
   server: { v4: '10.71.2.2', v6: 'fd71:2::2' },
+  gms: { v4: '10.71.9.9', v6: 'fd71:9::9' },
 };
 const GROUP = 'plant';
 
@@ -88,6 +90,7 @@ export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLa
     core,
     a,
     b,
+    gmsMachine,
     makeGms() {
       gms ??= GmsBox.make(lab, gmsMachine, via(9, 9), [GROUP]);
       return gms;
