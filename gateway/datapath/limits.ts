@@ -27,6 +27,8 @@ export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 1
 export const MAX_ASSOCIATIONS = 4_864;
 /** MAC addresses, learned only where the box has an address of its own. */
 export const MAX_MACS = 8_192;
+/** Of these, told to the other workers in a second: whoever makes addresses up does not fill their mailboxes. */
+export const MACS_TOLD_PER_SECOND = 500;
 
 /**
  * An old generation is received this long after the new one is confirmed, ms: the far end may send with it until it has

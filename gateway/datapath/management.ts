@@ -6,6 +6,7 @@ import type { MacTable } from '#pit/macs.ts';
 import { ETHER_SOURCE, macIsGroup, macNumber } from '#wire/ethernet.ts';
 import type { Frame } from '#wire/frame.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
+import { MACS_TOLD_PER_SECOND } from './limits.ts';
 import type { FromWorker } from './messages.ts';
 
 export interface ManagementParts {
@@ -22,6 +23,8 @@ export interface ManagementParts {
 
 export class Management {
   readonly #parts: ManagementParts;
+  #second = 0;
+  #toldInSecond = 0;
 
   constructor(parts: ManagementParts) {
     this.#parts = parts;
@@ -38,7 +41,7 @@ export class Management {
   /** True when the frame is for the box alone. Group frames go to the box too and on their way. */
   to(role: number, now: number): boolean {
     const { slab, frame, macs, mac, forward, tell } = this.#parts;
-    if (macs.learn(slab, frame.offset + ETHER_SOURCE, role, now)) {
+    if (macs.learn(slab, frame.offset + ETHER_SOURCE, role, now) && this.#mayTell(now)) {
       tell({ type: 'mac', mac: macNumber(slab, frame.offset + ETHER_SOURCE), port: role });
     }
     if (macIsGroup(slab, frame.offset)) {
@@ -48,5 +51,16 @@ export class Management {
     if (macNumber(slab, frame.offset) !== mac) return false;
     forward(PORT_MGMT);
     return true;
+  }
+
+  /** A worker that was not told reaches the address on both sides. */
+  #mayTell(now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#toldInSecond = 0;
+    }
+    this.#toldInSecond += 1;
+    return this.#toldInSecond <= MACS_TOLD_PER_SECOND;
   }
 }

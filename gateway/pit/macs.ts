@@ -7,6 +7,11 @@ import { macIsGroup, macNumber } from '#wire/ethernet.ts';
 import { type FillRandom, HashIndex } from './index.ts';
 
 export const MAC_AGE_MS = 300_000;
+/**
+ * An address that was on the other port within this, ms, counts as unknown, so that frames for it go both ways: whoever
+ * borrows the address of the technician's machine does not cut it off from the box.
+ */
+export const MAC_MOVED_MS = 60_000;
 /** A known address tells its age again only after this, ms, so that the other workers' entries do not age out. */
 const TELL_AGAIN_MS = MAC_AGE_MS / 5;
 
@@ -16,6 +21,8 @@ export class MacTable {
   readonly #seen: Float64Array;
   /** When the others were last told. */
   readonly #told: Float64Array;
+  /** When it was last seen on another port than before. */
+  readonly #moved: Float64Array;
   readonly #age = (row: number): number => this.#seen[row];
   #cursor = 0;
 
@@ -24,6 +31,7 @@ export class MacTable {
     this.#port = new Int8Array(capacity);
     this.#seen = new Float64Array(capacity);
     this.#told = new Float64Array(capacity);
+    this.#moved = new Float64Array(capacity);
   }
 
   get size(): number {
@@ -44,18 +52,22 @@ export class MacTable {
     this.#setKey(mac);
     let row = this.#index.find();
     const known = row >= 0 && this.#port[row] === port && now - this.#told[row] < TELL_AGAIN_MS;
-    if (row < 0) row = this.#add(mac);
+    if (row < 0) {
+      row = this.#add(mac);
+      this.#moved[row] = Number.NEGATIVE_INFINITY;
+    } else if (this.#port[row] !== port) this.#moved[row] = now;
     this.#port[row] = port;
     this.#seen[row] = now;
     if (!known) this.#told[row] = now;
     return !known;
   }
 
-  /** The port behind which the address at `at` is; -1 when unknown or aged out. */
+  /** The port behind which the address at `at` is; -1 when unknown, aged out, or seen on both of late. */
   lookup(bytes: Uint8Array, at: number, now: number): number {
     this.#setKey(macNumber(bytes, at));
     const row = this.#index.find();
-    return row >= 0 && now - this.#seen[row] < MAC_AGE_MS ? this.#port[row] : -1;
+    const certain = row >= 0 && now - this.#seen[row] < MAC_AGE_MS && now - this.#moved[row] >= MAC_MOVED_MS;
+    return certain ? this.#port[row] : -1;
   }
 
   /** Forgets what aged out among the next `budget` rows. Returns how many. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAC_AGE_MS, MacTable } from '#pit/macs.ts';
+import { MAC_AGE_MS, MAC_MOVED_MS, MacTable } from '#pit/macs.ts';
 import { macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import { seeded } from './seeded.ts';
@@ -15,7 +15,17 @@ test('an address is behind the port where it was last seen', () => {
   expect(macs.learn(B, 0, PORT_OUTER, 0)).toBe(true);
   expect([macs.lookup(A, 0, 1), macs.lookup(B, 0, 1)]).toEqual([PORT_INNER, PORT_OUTER]);
   expect(macs.learn(A, 0, PORT_OUTER, 2)).toBe(true);
-  expect(macs.lookup(A, 0, 3)).toBe(PORT_OUTER);
+  expect(macs.lookup(A, 0, 2 + MAC_MOVED_MS)).toBe(PORT_OUTER);
+});
+
+test('an address that somebody else uses too is behind no port, and so reached on both', () => {
+  const macs = table();
+  for (let now = 0; now < 10_000; now += 1_000) {
+    macs.learn(A, 0, PORT_INNER, now);
+    if (now > 0) expect(macs.lookup(A, 0, now)).toBe(-1);
+    macs.learn(A, 0, PORT_OUTER, now + 1);
+    expect(macs.lookup(A, 0, now + 1)).toBe(-1);
+  }
 });
 
 test('others are told of what is new or moved, and again now and then', () => {
