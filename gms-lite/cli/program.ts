@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
 import { localTime } from '#terminal/quantity.ts';
-import { table } from '#terminal/table.ts';
+import { list, table } from '#terminal/table.ts';
 import { speak } from '#terminal/usage.ts';
 import { initGms } from '../gms.ts';
 import { environment, runGms } from '../main.ts';
@@ -46,6 +46,27 @@ interface ElementView {
   readonly bundle: string;
   readonly held: string | null;
   readonly lastSeen: number;
+}
+interface StatusView {
+  readonly endpoints: readonly Endpoint[];
+  readonly incarnation: number;
+  readonly fingerprint: string;
+  readonly gateways: number;
+  /** Of these, how many hold their newest bundle. */
+  readonly current: number;
+  readonly groups: number;
+  readonly domain: readonly { readonly version: number }[];
+  readonly audit: number;
+}
+interface PolicyView {
+  readonly protectedPrefixes: readonly string[];
+  readonly exceptions: readonly {
+    readonly address: string;
+    readonly protocol?: string | number;
+    readonly port?: number;
+    readonly direction: string;
+  }[];
+  readonly offlineHours: number;
 }
 interface AuditView {
   readonly intact: boolean;
@@ -240,18 +261,18 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
         const { protected: protectedPrefixes, exception: exceptions, offlineHours, forgetPeers } = options;
         const request = { protectedPrefixes, exceptions, offlineHours, forgetPeers };
         if (Object.values(request).every((v) => v === undefined)) command.error(t('policy.nothing'), { exitCode: 2 });
-        const after = await ask<object>(options.state, 'PATCH', '/policy', request);
-        show(options, after, () => facts(after));
+        const after = await ask<PolicyView>(options.state, 'PATCH', '/policy', request);
+        show(options, after, () => policyText(after, t));
       },
     );
   leafCommand(policy, 'show', 'policy.show.help').action(async (options: Shared) => {
-    const current = await ask<object>(options.state, 'GET', '/policy');
-    show(options, current, () => facts(current));
+    const current = await ask<PolicyView>(options.state, 'GET', '/policy');
+    show(options, current, () => policyText(current, t));
   });
 
   leafCommand(program, 'status', 'status.help').action(async (options: Shared) => {
-    const status = await ask<object>(options.state, 'GET', '/status');
-    show(options, status, () => facts(status));
+    const status = await ask<StatusView>(options.state, 'GET', '/status');
+    show(options, status, () => statusText(status, t));
   });
   leafCommand(program, 'audit', 'audit.help').action(async (options: Shared) => {
     const audit = await ask<AuditView>(options.state, 'GET', '/audit');
@@ -270,9 +291,29 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
 /** Seconds since 1970 as local time; what never happened is a dash. */
 const timeText = (seconds: number): string => (seconds <= 0 ? '–' : localTime(new Date(seconds * 1000).toISOString()));
 
-/** Name and value, one a line. */
-function facts(value: object): string {
-  return Object.entries(value)
-    .map(([name, fact]) => `${name}: ${typeof fact === 'object' ? JSON.stringify(fact) : String(fact)}`)
-    .join('\n');
+function statusText(status: StatusView, t: Translate): string {
+  return list([
+    [t('status.addresses'), status.endpoints.map(formatEndpoint).join(', ')],
+    [t('status.fingerprint'), status.fingerprint],
+    [t('status.incarnation'), String(status.incarnation)],
+    [t('status.gateways'), t('status.current', { gateways: status.gateways, current: status.current })],
+    [t('status.groups'), String(status.groups)],
+    [t('status.domain'), status.domain.map((key) => key.version).join(', ')],
+    [t('status.audit'), String(status.audit)],
+  ]).join('\n');
+}
+
+function policyText(policy: PolicyView, t: Translate): string {
+  const exceptions = policy.exceptions.map(({ address, protocol, port, direction }) =>
+    [address, protocol, port, direction].filter((part) => part !== undefined).join(' '),
+  );
+  const each = (texts: readonly string[]): string => (texts.length === 0 ? t('list.empty') : texts.join(', '));
+  return list([
+    [t('policy.shown.protected'), each(policy.protectedPrefixes)],
+    [t('policy.shown.exceptions'), each(exceptions)],
+    [
+      t('policy.shown.offline'),
+      policy.offlineHours === 0 ? t('policy.endless') : t('policy.hours', { hours: policy.offlineHours }),
+    ],
+  ]).join('\n');
 }
