@@ -285,7 +285,14 @@ export class Negotiator {
   #confirm(of: DprpPair, negotiation: string, now: Millis): void {
     const pair = this.#lane.findPair(of);
     const association = pair && this.#associations.byNegotiation(pair, negotiation);
-    if (pair === undefined || association === undefined) return;
+    if (pair === undefined) return;
+    if (association === undefined) {
+      /* Its keys ended before it was confirmed; what joined it meanwhile begins anew. */
+      if (pair.verdict !== 'negotiating' || this.#associations.sender(pair) !== undefined) return;
+      pair.verdict = 'unknown';
+      this.#lane.releaseHeld(pair, now);
+      return;
+    }
     this.#lane.flush(now);
     this.#associations.confirm(association, now);
     this.took.push(association.took);
