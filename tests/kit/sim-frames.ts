@@ -1,7 +1,7 @@
 /** Frames as devices send them, for simulations: Ethernet, IPv4 or IPv6, Echo, UDP, TCP, with right checksums. */
 import { addressFromText, bytesToWords } from '#wire/address.ts';
 import { completeChecksum, fold, pseudoHeaderSum } from '#wire/checksum.ts';
-import { Frame, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
+import { Frame, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
 import { writeEcho } from '#wire/icmp.ts';
 import { ipv4WriteHeader } from '#wire/ipv4.ts';
 import { ipv6WriteHeader } from '#wire/ipv6.ts';
@@ -66,7 +66,8 @@ function layer4(ends: Ends, protocol: number, header: Uint8Array, checksumAt: nu
       frame.protocol = protocol;
       bytesToWords(source, frame.source);
       bytesToWords(destination, frame.destination);
-      view.setUint16(l4 + checksumAt, fold(pseudoHeaderSum(frame, length)));
+      /* ICMP of IPv4 is summed without pseudo-header (RFC 792). */
+      view.setUint16(l4 + checksumAt, protocol === PROTO_ICMP ? 0 : fold(pseudoHeaderSum(frame, length)));
       completeChecksum(bytes, l4, l4 + length, l4 + checksumAt);
       return ip + length;
     },
@@ -81,6 +82,12 @@ export function udp(ends: Ends, sourcePort: number, destinationPort: number, dat
   view.setUint16(2, destinationPort);
   view.setUint16(4, 8 + data.length);
   return layer4(ends, PROTO_UDP, header, 6, data);
+}
+
+/** Any ICMP or ICMPv6 message: `rest` is what follows type, code and checksum. */
+export function icmp(ends: Ends, type: number, code: number, rest: Uint8Array): Uint8Array {
+  const header = Uint8Array.of(type, code, 0, 0);
+  return layer4(ends, ends.version === 6 ? PROTO_ICMPV6 : PROTO_ICMP, header, 2, rest);
 }
 
 export interface Segment {
