@@ -208,7 +208,8 @@ export class Protect {
     /* From the peer itself it is a packet of the pair, and then it is sealed like any other. */
     if (pair.verdict !== 'encrypt' || wordsEqual(frame.source, quote.destination)) return 'ordinary';
     const tcp = quote.protocol === PROTO_TCP;
-    if (!icmpErrorReports(frame) || (!tcp && !quote.fragment && !isKnown(flows, quote))) return this.#unrelated();
+    /* A later fragment names no flow; where one is too big, the first one is too. */
+    if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !isKnown(flows, quote))) return this.#unrelated();
     const newest = tcp ? newestSequence(flows, quote) : -1;
     const code = translateQuotedError(slab, view, frame, quote, tcp ? SEALED_OPTION : TRAILER, newest);
     if (code === 0) return 'forward';

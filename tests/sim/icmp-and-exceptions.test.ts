@@ -97,6 +97,11 @@ describe('an error about a protected packet', () => {
     expect(reach(world, quoted(1000))).toBe(1);
     expect(reach(world, quoted(1001))).toBe(0);
     expect(reach(world, errorAbout(udp(out, 1000, 2000, Buffer.alloc(124)), REDIRECT, 1))).toBe(0);
-    expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 2 });
+    const later = udp(out, 1000, 2000, Buffer.alloc(124));
+    later[14 + 6] = 0x00; /* no DF, offset 8: whoever knows the addresses can make it up */
+    later[14 + 7] = 0x01;
+    ipv4WriteChecksum(later, new DataView(later.buffer, later.byteOffset), 14);
+    expect(reach(world, errorAbout(later, UNREACHABLE, PORT))).toBe(0);
+    expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 3 });
   });
 });
