@@ -53,6 +53,7 @@ export class GatewayBox {
     this.configFile = join(folder, 'gateway.yaml');
     this.#client = new GatewayClient(this.state, sayIn('en'));
     this.configure({});
+    lab.atEnd(async () => void this.#letGo());
   }
 
   get name(): string {
@@ -96,6 +97,10 @@ export class GatewayBox {
     const words = ['run', '--config', this.configFile, '--state', this.state, '--json'];
     const program = this.machine.start([process.execPath, COMMAND, ...words]);
     this.#program = program;
+    void program.ended.then((end) => {
+      /* Whatever a test asks it next would only say that it is not there. */
+      if (this.#program === program) console.error(`${this.name} ended by itself (${end}):\n${this.log().join('\n')}`);
+    });
     await until(`the gateway on ${this.name} starts`, async () => {
       if (!program.running) {
         await program.ended;
@@ -130,18 +135,26 @@ export class GatewayBox {
   }
 
   async stop(): Promise<void> {
-    await this.#program?.stop('SIGTERM');
+    await this.#letGo()?.stop('SIGTERM');
   }
 
   /** kill -9 */
   async kill(): Promise<void> {
-    await this.#program?.stop('SIGKILL');
+    await this.#letGo()?.stop('SIGKILL');
+  }
+
+  /** Its end is wanted from now on. */
+  #letGo(): Program | undefined {
+    const program = this.#program;
+    this.#program = undefined;
+    return program;
   }
 
   /** Opens the box: the kernel forwards, unprotected, until the gateway is started again. */
   async release(reason: string): Promise<void> {
+    const program = this.#letGo();
     await this.command('release', '--config', this.configFile, '--reason', reason);
-    await this.#program?.ended;
+    await program?.ended;
   }
 
   /** Tries to run, and returns how that ended: for a configuration that cannot work. */
