@@ -39,6 +39,8 @@ export const GRACE_MS = 12_000;
 export const FLIGHT_MS = 3_000;
 /** An association is renewed at the latest after this, ms (§ 3.4). */
 export const RENEW_AFTER_MS = 3_600_000;
+/** The same where the far end did not have our newest key yet, ms; it renews by itself once it has. */
+export const RENEW_BEHIND_MS = 60_000;
 /** Renewals of one rotation are spread over this, ms, so that not all pairs negotiate in the same instant. */
 export const RENEW_SPREAD_MS = 1_000;
 /** A renewal that came to nothing is tried again after this, ms. */
@@ -54,6 +56,8 @@ export const PER_PAIR_MS = 1_000;
 export const REVALIDATE_BEFORE_MS = 5_000;
 /** A notice counts if the quoted packet number was sent within this, ms (§ 3.4). */
 export const NOTICE_WINDOW_MS = 2_000;
+/** A path MTU that an ICMP error reported is believed this long, ms (RFC 1191 § 6.3). */
+export const PATH_MTU_MS = 600_000;
 /** Sweeps of tables: every this many ms, this many entries each. */
 export const SWEEP_MS = 1_000;
 export const SWEEP_ENTRIES = 4_096;

@@ -26,6 +26,7 @@ import {
   PER_PAIR_MS,
   REMEMBER_EVERY_MS,
   RENEW_AFTER_MS,
+  RENEW_BEHIND_MS,
   RENEW_RETRY_MS,
   RENEW_SPREAD_MS,
   REVALIDATE_BEFORE_MS,
@@ -52,6 +53,8 @@ export class Negotiator {
   /** The last times from the first DDE to usable keys, ms. */
   readonly took: number[] = [];
   readonly #random: (length: number) => Uint8Array;
+  #identity: Identity | undefined;
+  #identitySince = 0;
 
   constructor(
     dprp: Dprp,
@@ -176,6 +179,8 @@ export class Negotiator {
   /** New keys, or none. Associations with a removed GE end now; those of an older key version are renewed soon. */
   setIdentity(identity: Identity | undefined, pairs: Iterable<Pair<Association>>, now: Millis): void {
     this.#lane.flush(now);
+    this.#identity = identity;
+    this.#identitySince = now;
     this.#apply(this.#dprp.setIdentity(identity, now), now);
     for (const pair of pairs) this.#reconsider(pair, identity, now);
   }
@@ -274,12 +279,20 @@ export class Negotiator {
     /* What the far end protects with its own agreement is still to come, where both started at once. */
     if (agreement.role === 'responder') this.#expecting.delete(pair);
     const association = this.#associations.install(pair, agreement, now);
-    association.renewAt = now + RENEW_AFTER_MS;
+    association.renewAt = now + this.#freshFor(agreement, now);
     if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);
     pair.verdict = 'encrypt';
     pair.reason = 'common-group';
     pair.until = Number.POSITIVE_INFINITY;
     this.#lane.releaseHeld(pair, now);
+  }
+
+  /** How long an agreement serves before it is renewed, ms: not long where this side holds a newer key of its group. */
+  #freshFor(agreement: Agreement, now: Millis): number {
+    const newest = this.#identity?.groupKeys.find((k) => k.group === agreement.group);
+    if (newest === undefined || newest.version === agreement.keyVersion) return RENEW_AFTER_MS;
+    const cameMeanwhile = now - agreement.took <= this.#identitySince;
+    return cameMeanwhile ? this.#chance() * RENEW_SPREAD_MS : RENEW_BEHIND_MS;
   }
 
   #confirm(of: DprpPair, negotiation: string, now: Millis): void {
