@@ -376,7 +376,7 @@ export class Datapath {
       this.negotiator.receive(notice, now);
       return true;
     }
-    const outcome = this.#protect.quotedError(this.frame, this.pairs, this.flows, this.policy);
+    const outcome = this.#protect.quotedError(this.frame, this.pairs, this.flows, this.policy, now);
     if (outcome === 'forward') this.#forward(PORT_INNER);
     return outcome !== 'ordinary';
   }

@@ -10,6 +10,7 @@ import { fragmentRecord } from '#transform/fragments.ts';
 import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
 import { REASSEMBLY_BYTES, Reassembly } from '#transform/reassembly.ts';
 import {
+  mtuFloor,
   openDatagram,
   sealDatagram,
   sealDatagramBytes,
@@ -29,7 +30,17 @@ import {
 } from '#transform/sealed-tcp.ts';
 import { settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
-import { KIND_DROPPED, KIND_OPENED, KIND_PLAIN, W_JOB, W_JOBS, W_KIND, W_STATE, type Work } from '#transform/work.ts';
+import {
+  KIND_DROPPED,
+  KIND_OPENED,
+  KIND_PLAIN,
+  W_JOB,
+  W_JOBS,
+  W_KIND,
+  W_MTU,
+  W_STATE,
+  type Work,
+} from '#transform/work.ts';
 import { wordsEqual } from '#wire/address.ts';
 import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
@@ -38,6 +49,7 @@ import { parseFrame } from '#wire/parse.ts';
 import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
+import { PATH_MTU_MS } from './limits.ts';
 import type { Policy } from './policy.ts';
 import { REPLY_ROOM, type Replies } from './replies.ts';
 
@@ -88,7 +100,7 @@ export class Protect {
     if (reassembled && !this.#reassembled(this.#fromDevices, frame, now)) return;
     const association = this.#associations.sender(pair) as Association;
     association.sending(now);
-    const mtu = this.#mtu(PORT_OUTER);
+    const mtu = this.#pathMtu(pair, now);
     const tcp = frame.form === FORM_TCP;
     const records = tcp ? sealTcpRecords(frame, mtu) : sealDatagramRecords(frame, mtu);
     const bytes = tcp ? sealTcpBytes(frame, mtu) : sealDatagramBytes(frame, mtu);
@@ -99,7 +111,20 @@ export class Protect {
       : sealDatagram(this.#work, frame, association.state, mtu, PORT_OUTER, reassembled);
     if (outcome === TOO_BIG) this.#replies.tooBig(frame, tooBigMtu(frame, mtu), now);
     else if (outcome < 0) this.#counters.dropCode(outcome);
+    else if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
     if (reassembled) this.#flush();
+  }
+
+  /** What the path to the pair's peer carries, as far as it is known (RFC 1191, RFC 8201). */
+  #pathMtu(pair: Pair<Association>, now: number): number {
+    const mtu = this.#mtu(PORT_OUTER);
+    return now < pair.pathMtuUntil ? Math.min(mtu, pair.pathMtu) : mtu;
+  }
+
+  /** The last `count` records are cut to fragments of `mtu` bytes. */
+  #limitTo(mtu: number, count: number): void {
+    const { records, recordCount } = this.#work;
+    for (let i = recordCount - count; i < recordCount; i++) records[i * F_STRIDE + W_MTU] = mtu;
   }
 
   /**
@@ -179,7 +204,7 @@ export class Protect {
   #cut(record: number): void {
     const { records } = this.#work;
     const r = record * F_STRIDE;
-    const mtu = this.#mtu(records[r + F_PORT]);
+    const mtu = records[r + W_MTU] || this.#mtu(records[r + F_PORT]);
     if (records[r + F_LENGTH] - ETHER_HEADER <= mtu) return;
     const code = fragmentRecord(this.#work, record, mtu, this.#fromDevices.nextIdentification());
     if (code >= 0) return;
@@ -196,6 +221,7 @@ export class Protect {
     pairs: PairTable<Association>,
     flows: FlowTable,
     policy: Policy,
+    now: number,
   ): 'forward' | 'done' | 'ordinary' {
     const { slab, view } = this.#work;
     const quote = this.#quote;
@@ -212,9 +238,15 @@ export class Protect {
     if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !isKnown(flows, quote))) return this.#unrelated();
     const newest = tcp ? newestSequence(flows, quote) : -1;
     const code = translateQuotedError(slab, view, frame, quote, tcp ? SEALED_OPTION : TRAILER, newest);
-    if (code === 0) return 'forward';
-    this.#counters.dropCode(code);
-    return 'done';
+    if (code < 0) {
+      this.#counters.dropCode(code);
+      return 'done';
+    }
+    if (quote.mtu > 0) {
+      pair.pathMtu = Math.max(mtuFloor(quote.ipVersion), quote.mtu);
+      pair.pathMtuUntil = now + PATH_MTU_MS;
+    }
+    return 'forward';
   }
 
   #unrelated(): 'done' {

@@ -9,7 +9,7 @@ import { wordsToBytes } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
 import { macSwap } from '#wire/ethernet.ts';
 import { FORM_ICMP_ERROR, type Frame } from '#wire/frame.ts';
-import { ECHO_SEQUENCE, icmpErrorAllowed, QUOTE_LENGTH, writeEcho, writeProhibited, writeTooBig } from '#wire/icmp.ts';
+import { ECHO_SEQUENCE, icmpErrorAllowed, QUOTE_LENGTH, writeEcho, writeTooBig, writeUnreachable } from '#wire/icmp.ts';
 import { F_LENGTH, F_OFFSET, F_PORT, F_STRIDE, F_VLAN_TCI, F_VLAN_TPID, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';
@@ -89,7 +89,7 @@ export class Replies {
     const link = turnedRound(slab, frame);
     const at = this.#begin(link, behind.length);
     const l3 = at + link.length;
-    this.#finish(at, l3 + writeProhibited(slab, view, l3, frame, behind), link, PORT_OUTER);
+    this.#finish(at, l3 + writeUnreachable(slab, view, l3, frame, behind), link, PORT_OUTER);
   }
 
   /** The same, at most once in PER_PAIR_MS for a pair. */

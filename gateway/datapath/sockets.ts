@@ -53,10 +53,6 @@ export class PortSockets {
     return fds;
   }
 
-  isOpen(role: number): boolean {
-    return this.#fds[role] !== undefined;
-  }
-
   closeAll(): void {
     for (let role = 0; role < PORTS; role++) closeSockets(this.remove(role));
   }

@@ -39,16 +39,15 @@ export class Pair<T> {
   readonly firstSeen: number;
   lastOut = 0;
   lastIn = 0;
-  packetsOut = 0;
-  packetsIn = 0;
-  bytesOut = 0;
-  bytesIn = 0;
   /** Toward the peer and toward the device. */
   readonly outward = new LinkHeader();
   readonly inward = new LinkHeader();
   readonly associations: (T | undefined)[] = Array.from({ length: GENERATIONS }, () => undefined);
   /** Which of them sends, -1 for none. */
   sendGeneration = -1;
+  /** Layer-3 bytes that the path to the peer carries, as an ICMP error said, and until when that counts, ms. */
+  pathMtu = 0;
+  pathMtuUntil = 0;
   /** Packets from outside begin no negotiation before this, ms. */
   inboundNotBefore = 0;
   /** When its peer was last told that there is no association, ms. */

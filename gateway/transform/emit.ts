@@ -33,7 +33,7 @@ import {
   type KeyIndex,
   OP_SUM,
 } from './cipher.ts';
-import { W_FLOW, W_JOB, W_JOBS, W_KIND, W_STATE, type Work } from './work.ts';
+import { W_JOB, W_JOBS, W_KIND, W_MTU, W_STATE, type Work } from './work.ts';
 
 /** Appends an AEAD job: `op` is OP_SEAL or OP_OPEN, `number` the whole packet number. */
 export function addAead(
@@ -112,6 +112,6 @@ export function addRecord(
   records[r + W_JOB] = firstJob;
   records[r + W_JOBS] = work.jobCount - firstJob;
   records[r + W_STATE] = stateSlot;
-  records[r + W_FLOW] = -1;
+  records[r + W_MTU] = 0;
   return index;
 }

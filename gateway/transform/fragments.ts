@@ -28,7 +28,7 @@ import {
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
 import { addRecord } from './emit.ts';
-import { KIND_DROPPED, KIND_PLAIN, W_FLOW, W_KIND, W_STATE, type Work } from './work.ts';
+import { KIND_DROPPED, KIND_PLAIN, W_KIND, W_STATE, type Work } from './work.ts';
 
 const NO_ROOM = dropCode('sealed-no-room');
 const MEMORY = dropCode('fragment-memory');
@@ -126,6 +126,5 @@ function cutIpv6(work: Work, r: number, mtu: number, identification: number): nu
 
 function add(work: Work, records: Int32Array, r: number, at: number, length: number): void {
   const state = records[r + W_STATE];
-  const index = addRecord(work, KIND_PLAIN, whole, at, length, records[r + F_PORT], work.jobCount, state, -1, 0);
-  records[index * F_STRIDE + W_FLOW] = records[r + W_FLOW];
+  addRecord(work, KIND_PLAIN, whole, at, length, records[r + F_PORT], work.jobCount, state, -1, 0);
 }

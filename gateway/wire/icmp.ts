@@ -38,8 +38,8 @@ export const ICMP6_ECHO_REQUEST = 128;
 export const ICMP6_ECHO_REPLY = 129;
 
 export const ICMP4_CODE_FRAGMENTATION_NEEDED = 4;
-export const ICMP4_CODE_PROHIBITED = 13; /* RFC 1812 §5.2.7.1 */
-export const ICMP6_CODE_PROHIBITED = 1;
+export const ICMP4_CODE_HOST = 1;
+export const ICMP6_CODE_ADDRESS = 3;
 /** Next-hop MTU: 16 bits in ICMP (RFC 1191), 32 bits in ICMPv6 (RFC 4443 §3.2). */
 export const ERROR_MTU4 = 6;
 export const ERROR_MTU6 = 4;
@@ -188,8 +188,8 @@ export function writeTooBig(slab: Uint8Array, view: DataView, at: number, frame:
     : writeIcmpError(slab, view, at, frame, ICMP6_TOO_BIG, 0, mtu);
 }
 
-/** "Communication administratively prohibited", what a refused device is told; `behind` as for `writeIcmpError`. */
-export function writeProhibited(
+/** "Host unreachable": what a host that gets it by mistake takes for a passing trouble. `behind` as for `writeIcmpError`. */
+export function writeUnreachable(
   slab: Uint8Array,
   view: DataView,
   at: number,
@@ -197,8 +197,8 @@ export function writeProhibited(
   behind?: Uint8Array,
 ): number {
   return frame.ipVersion === 4
-    ? writeIcmpError(slab, view, at, frame, ICMP4_UNREACHABLE, ICMP4_CODE_PROHIBITED, 0, behind)
-    : writeIcmpError(slab, view, at, frame, ICMP6_UNREACHABLE, ICMP6_CODE_PROHIBITED, 0, behind);
+    ? writeIcmpError(slab, view, at, frame, ICMP4_UNREACHABLE, ICMP4_CODE_HOST, 0, behind)
+    : writeIcmpError(slab, view, at, frame, ICMP6_UNREACHABLE, ICMP6_CODE_ADDRESS, 0, behind);
 }
 
 function writeIpHeader(

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { addressFromText, wordsText } from '#wire/address.ts';
 import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { FORM_ECHO, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
-import { icmpErrorAllowed, QUOTE_LENGTH, writeEcho, writeIcmpError, writeProhibited, writeTooBig } from '#wire/icmp.ts';
+import {
+  icmpErrorAllowed,
+  QUOTE_LENGTH,
+  writeEcho,
+  writeIcmpError,
+  writeTooBig,
+  writeUnreachable,
+} from '#wire/icmp.ts';
 import { ipv4ChecksumIsRight } from '#wire/ipv4.ts';
 import { Capture, capture, ETHERNET4, ETHERNET6, hex, ip4, ip6, tcp, udp } from './packets.ts';
 
@@ -68,8 +75,8 @@ describe('errors about a packet', () => {
   test('a short packet is quoted whole, without its Ethernet padding', () => {
     const c = capture(ETHERNET4, ip4(17, udp('cafe')), '000000000000');
     expect(c.parse()).toBe('ok');
-    const error = reread(c.slab, writeProhibited(c.slab, c.view, AT, c.frame));
-    expect(error.frame).toMatchObject({ icmpType: 3, icmpCode: 13, payloadLength: 30 });
+    const error = reread(c.slab, writeUnreachable(c.slab, c.view, AT, c.frame));
+    expect(error.frame).toMatchObject({ icmpType: 3, icmpCode: 1, payloadLength: 30 });
   });
 
   test.each([
@@ -79,7 +86,7 @@ describe('errors about a packet', () => {
     const c = make();
     expect(c.parse()).toBe('ok');
     const quoted = c.frame.l3End - c.frame.l3;
-    const error = reread(c.slab, writeProhibited(c.slab, c.view, AT, c.frame, hex('0badcafe')));
+    const error = reread(c.slab, writeUnreachable(c.slab, c.view, AT, c.frame, hex('0badcafe')));
     expect(error.frame.payloadLength).toBe(QUOTE_LENGTH + 4);
     expect(error.payload.slice(2 * quoted)).toBe(`${'00'.repeat(QUOTE_LENGTH - quoted)}0badcafe`);
   });
