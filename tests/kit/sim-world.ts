@@ -249,7 +249,7 @@ export class SimWorld {
   }
 
   /** What crossed the wire: a line for every DPRP message and error, and one for all data between two of them. */
-  diagram(lines = 60): string {
+  diagram(lines = 200): string {
     const told: string[] = [];
     let data = 0;
     for (const { at, from, frame } of this.crossed) {

@@ -1,6 +1,7 @@
 /** New key versions, and members that are removed, under traffic. */
 import { describe, expect } from 'vitest';
 import { GE_A } from '../kit/dprp-world.ts';
+import { dprpType } from '../kit/sim-diagram.ts';
 import { type Ends, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
 import type { SimGateway, SimWorld } from '../kit/sim-world.ts';
@@ -68,6 +69,32 @@ describe('rotation', () => {
         expect(world.plaintextCrossed(MARKER)).toBe(0);
       });
     }
+  }
+
+  for (const [until, name] of [
+    [2, 'RGI was sent'],
+    [3, 'MPIT was sent'],
+    [4, 'CDN was sent'],
+  ] as const) {
+    story(`the far end learns of it right after ${name}: both still come to the new version`, (world) => {
+      world.behaviour = { delay: 30 };
+      world.key('a', groups(1));
+      world.key('b', groups(1));
+      const packets = flow(world, 15_000);
+      world.run(2_000);
+      world.mallory = (frame) => {
+        if (dprpType(frame.bytes) === until) {
+          world.mallory = () => true;
+          world.at(world.now, () => world.key('b', groups(2, 1)));
+        }
+        return true;
+      };
+      world.key('a', groups(2, 1));
+      world.run(8_000);
+      expect([...versions(world.a), ...versions(world.b)]).toEqual([2, 2]);
+      world.run(6_000);
+      expect(arrived(world)).toEqual([packets, packets, packets, packets]);
+    });
   }
 
   story('over a link that reorders, five rotations lose nothing', (world) => {
