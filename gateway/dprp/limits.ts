@@ -21,6 +21,8 @@ export interface Limits {
 
   /** § 8: table sizes. A quarter of `running` is the most that packets from outside may start. */
   readonly running: number;
+  /** Of these, for one device behind us: one that scans the network does not refuse the others theirs. */
+  readonly runningPerDevice: number;
   readonly settled: number;
   readonly halfOpen: number;
   /** Half-open negotiations of one source GE. */
@@ -55,6 +57,7 @@ export const LIMITS: Limits = {
   retryAfter: 2_000,
 
   running: 1_024,
+  runningPerDevice: 768,
   settled: 1_024,
   halfOpen: 2_048,
   halfOpenPerGe: 512,

@@ -136,14 +136,22 @@ class Negotiations implements Dprp {
     return out;
   }
 
-  /** § 8: packets from outside have a quarter of the table, and one try per source and second. */
+  /** § 8: one device has three quarters of the table; packets from outside a quarter, and one try per source and second. */
   #overloaded(pair: Pair, why: Why, now: Millis): boolean {
-    const { running } = this.#machine.limits;
+    const { running, runningPerDevice } = this.#machine.limits;
     if (this.#running.size >= running) return true;
+    if (this.#running.size >= runningPerDevice && this.#runningOf(pair.device) >= runningPerDevice) return true;
     if (why !== 'inbound') return false;
     let inbound = 0;
     for (const negotiation of this.#running.values()) if (negotiation.why === 'inbound') inbound++;
     return inbound >= running / 4 || !this.#inbound.allow(addressKey(pair.peer), now);
+  }
+
+  #runningOf(device: Uint8Array): number {
+    const prefix = addressKey(device); /* a pair's key begins with it */
+    let count = 0;
+    for (const key of this.#running.keys()) if (key.startsWith(prefix)) count++;
+    return count;
   }
 
   #start(step: Step, pair: Pair, key: string, why: Why, domainKey: DomainKey, gone: number): void {

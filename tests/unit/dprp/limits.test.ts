@@ -25,6 +25,15 @@ describe('what starts here', () => {
     expectNothingLeft(world.a);
   });
 
+  it('a device that scans the network leaves room for the others', () => {
+    const world = twoGateways({ b: 'none', machine: { limits: { running: 8, runningPerDevice: 6 } } });
+    for (let i = 0; i < 9; i++) world.a.begin({ device: H1, peer: address(100 + i) }, 'packet', 0);
+    expect(world.a.dprp.running).toBe(6);
+    expect(world.a.actions.map((action) => action.do)).toEqual(['discard', 'discard', 'discard']);
+    for (let i = 0; i < 2; i++) world.a.begin({ device: address(9), peer: address(100 + i) }, 'packet', 0);
+    expect(world.a.dprp.running).toBe(8);
+  });
+
   it('joins what runs: one negotiation per pair', () => {
     const world = twoGateways();
     world.a.begin(PAIR_A, 'packet', 0);
