@@ -201,6 +201,20 @@ describe('a pair with an association', () => {
     expect(world.h2.left.collect().filter((f) => Buffer.from(f.bytes).includes('afterwards')).length).toBe(2);
   });
 
+  story('what a device sends and cannot be sealed has a name', (world) => {
+    acquainted(world);
+    const ends: Ends = { from: H1, to: H2 };
+    const md5 = [19, 18, ...Array.from({ length: 16 }, () => 1), 1, 1];
+    const segment = { sourcePort: 1, destinationPort: 2, sequence: 7, flags: 0x18 };
+    give(world, 'inner', fakeFrame(tcp(ends, { ...segment, options: md5, data: MARKER })));
+    const wrong = udp(ends, 5000, 6000, MARKER);
+    wrong[wrong.length - 1] ^= 1;
+    give(world, 'inner', fakeFrame(wrong));
+    give(world, 'inner', fakeFrame(tcp(ends, { ...segment, options: [2, 0, 1, 1], data: MARKER })));
+    expect(world.a.drops()).toEqual({ 'tcp-authenticated': 1, 'bad-checksum': 1, 'tcp-bad-header': 1 });
+    expect(world.plaintextCrossed(MARKER)).toBe(0);
+  });
+
   story('superpackets whose description contradicts their headers', (world) => {
     acquainted(world);
     const frames = valid(4);

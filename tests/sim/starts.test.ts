@@ -101,6 +101,19 @@ describe('a gateway that loses its memory', () => {
     }
   }
 
+  story('a flow one way, which hears nothing, is asked about, but ever less often', (world) => {
+    world.key('a');
+    world.key('b');
+    world.repeat(2_000, 100, (i) => world.sendFromH1(frame(out, 'udp', i)));
+    world.run(210_000);
+    const asked = new Set(
+      world.crossed.filter((c) => dprpType(c.frame.bytes) === 1).map((c) => Math.floor(c.at / 1_000)),
+    );
+    expect(asked.size).toBeGreaterThan(4);
+    expect(asked.size).toBeLessThan(10);
+    expect(numbers(world.h2.left.collect())).toEqual(upTo(2_000));
+  });
+
   for (const side of ['a', 'b'] as const) {
     story(`${side} restarts and the far end's DPRP is cut off: remembered, so nothing is readable`, (world) => {
       world.key('a');
