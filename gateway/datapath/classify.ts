@@ -2,8 +2,9 @@
  * What is never negotiated (§ 3.8): decided from the frame alone, before any table is asked.
  */
 import { ADDRESS_UNICAST, addressClass } from '#wire/address.ts';
+import { isDhcp } from '#wire/dhcp.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_EAPOL, macIsBroadcast } from '#wire/ethernet.ts';
-import { FORM_NON_IP, FORM_OTHER, FORM_UDP, type Frame, PROTO_ICMPV6 } from '#wire/frame.ts';
+import { FORM_NON_IP, FORM_OTHER, type Frame, PROTO_ICMPV6 } from '#wire/frame.ts';
 import { IPV6_HOP_LIMIT } from '#wire/ipv6.ts';
 
 /** A pair's traffic: the PIT decides. */
@@ -21,11 +22,11 @@ const ND_FIRST = 133; /* router solicitation (RFC 4861) */
 const ND_LAST = 137; /* redirect */
 const ND_HOP_LIMIT = 255; /* RFC 4861 §6.1: anything else was forwarded and is not neighbour discovery */
 
-export function classify(slab: Uint8Array, frame: Frame): number {
+export function classify(slab: Uint8Array, view: DataView, frame: Frame): number {
   if (frame.form === FORM_NON_IP) {
     return frame.etherType === ETHERTYPE_ARP || frame.etherType === ETHERTYPE_EAPOL ? CLASS_ALWAYS : CLASS_NON_IP;
   }
-  if (frame.form === FORM_UDP && isDhcp(frame)) return CLASS_ALWAYS;
+  if (isDhcp(view, frame)) return CLASS_ALWAYS;
   if (
     frame.form === FORM_OTHER &&
     frame.protocol === PROTO_ICMPV6 &&
@@ -48,11 +49,4 @@ export function classify(slab: Uint8Array, frame: Frame): number {
  */
 function isSubnetBroadcast(slab: Uint8Array, frame: Frame): boolean {
   return frame.ipVersion === 4 && (frame.destination[3] & 3) === 3 && macIsBroadcast(slab, frame.offset);
-}
-
-function isDhcp(frame: Frame): boolean {
-  const from = frame.sourcePort;
-  const to = frame.destinationPort;
-  if (frame.ipVersion === 4) return (to === 67 && (from === 68 || from === 67)) || (to === 68 && from === 67);
-  return (to === 547 && (from === 546 || from === 547)) || (to === 546 && from === 547);
 }

@@ -297,7 +297,7 @@ export class Datapath {
 
   /** ARP and the like, non-IP, exceptions, multicast, and everything while there are no keys. */
   #decidedWithoutPair(outward: boolean, to: number): boolean {
-    const code = this.policy.withoutPair(this.slab, this.frame, outward);
+    const code = this.policy.withoutPair(this.slab, this.work.view, this.frame, outward);
     if (code === ASK_PAIR || (code === PASS_BROADCAST && isSingleHost(this, outward, this.#now))) return false;
     if (code === PASS || code === PASS_BROADCAST) this.#forward(to);
     else this.counters.dropCode(code);

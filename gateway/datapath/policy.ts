@@ -73,8 +73,8 @@ export class Policy {
    * are no keys. `outward`: the frame comes from behind us.
    * @returns PASS, PASS_BROADCAST, ASK_PAIR, or a drop code
    */
-  withoutPair(slab: Uint8Array, frame: Frame, outward: boolean): number {
-    const kind = classify(slab, frame);
+  withoutPair(slab: Uint8Array, view: DataView, frame: Frame, outward: boolean): number {
+    const kind = classify(slab, view, frame);
     if (kind === CLASS_ALWAYS) return PASS;
     if (kind === CLASS_NON_IP) return this.passesNonIp() ? PASS : NON_IP;
     const rule = this.exception(frame, outward);

@@ -90,6 +90,18 @@ export function icmp(ends: Ends, type: number, code: number, rest: Uint8Array): 
   return layer4(ends, ends.version === 6 ? PROTO_ICMPV6 : PROTO_ICMP, header, 2, rest);
 }
 
+/** A DHCP message of a client, or a DHCPv6 one, with `data` in an option. */
+export function dhcp(ends: Ends, data: Uint8Array): Uint8Array {
+  if (ends.version === 6) {
+    const option = Buffer.concat([Buffer.from([0, 16, 0, data.length]), data]);
+    return udp(ends, 546, 547, Buffer.concat([Buffer.from('01abcdef', 'hex'), option]));
+  }
+  const message = new Uint8Array(240);
+  message.set([1, 1, 6]);
+  message.set([0x63, 0x82, 0x53, 0x63], 236);
+  return udp(ends, 68, 67, Buffer.concat([message, Buffer.from([60, data.length]), data, Buffer.from([255])]));
+}
+
 export interface Segment {
   readonly sourcePort: number;
   readonly destinationPort: number;

@@ -7,7 +7,7 @@ import { MAC_MOVED_MS } from '#pit/macs.ts';
 import { fakeFrame } from '#port/fake.ts';
 import { TCP_ACK, TCP_SYN } from '#wire/tcp.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
-import { type Ends, echo, H1, H2, icmp, read, tcp, udp } from '../kit/sim-frames.ts';
+import { dhcp, type Ends, echo, H1, H2, icmp, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
 import { SimWorld } from '../kit/sim-world.ts';
 
@@ -168,8 +168,8 @@ function always(): Uint8Array[] {
     arpRequest(H1),
     other('0180c2000003', H1.mac, '888e') /* EAPOL */,
     solicitation,
-    udp({ from: { ...H1, v4: '0.0.0.0' }, to: { ...H2, mac: 'ffffffffffff', v4: '255.255.255.255' } }, 68, 67, MARKER),
-    udp({ from: H1, to: { ...H2, v6: 'ff02::1:2' }, version: 6 }, 546, 547, MARKER),
+    dhcp({ from: { ...H1, v4: '0.0.0.0' }, to: { ...H2, mac: 'ffffffffffff', v4: '255.255.255.255' } }, MARKER),
+    dhcp({ from: H1, to: { ...H2, v6: 'ff02::1:2' }, version: 6 }, MARKER),
   ];
 }
 
@@ -178,6 +178,8 @@ function never(): Uint8Array[] {
   const forwarded = icmp(v6, 135, 0, new Uint8Array(20)); /* hop limit 64: it came from afar */
   return [
     udp(out, 1, 2, MARKER),
+    udp(out, 68, 67, MARKER) /* DHCP's ports alone */,
+    udp({ ...out, version: 6 }, 546, 547, MARKER),
     echo(out, 'request', 1, 1, MARKER),
     syn({ from: H1, to: GMS_SERVER }, 5000, 8444),
     udp({ from: H1, to: GMS_SERVER }, 5000, 8443, MARKER),
@@ -212,7 +214,7 @@ describe('exceptions', () => {
         const drops = world.a.drops();
         expect(Object.values(drops).reduce((sum, count) => sum + count, 0)).toBe(never().length);
         expect([drops['refused-non-ip'], drops['refused-multicast']]).toEqual([2, 2]);
-        if (keyed === 'without keys') expect(drops['no-keys']).toBe(6);
+        if (keyed === 'without keys') expect(drops['no-keys']).toBe(8);
         expect([...world.a.datapath.policy.hits]).toEqual([1, 1, 1]);
       },
       { policy: EXCEPTIONS },
