@@ -38,10 +38,10 @@ const places = {
   },
 };
 
-/** Visits all addresses; returns what a capture between the gateways saw of it. */
-async function seenBetween(place: Place, services: Services) {
+/** Visits the addresses; returns what a capture between the gateways saw of it. */
+async function seenBetween(place: Place, services: Services, addresses: readonly string[]) {
   const capture = await Capture.start(place.lab, ...place.between);
-  for (const address of place.addresses) {
+  for (const address of addresses) {
     expect(failedVisits(await visit(place.client, services, address))).toEqual([]);
   }
   const frames = await capture.stop();
@@ -54,7 +54,7 @@ describe.each(Object.entries(places))('%s', (_, make) => {
       const place = await make(lab, workers);
       const services = await startServices(lab, place.server, FILE_BYTES);
 
-      const protectedly = await seenBetween(place, services);
+      const protectedly = await seenBetween(place, services, place.addresses);
       expect(protectedly.frames).toBeGreaterThan(1_000);
       expect(protectedly.readable).toBe(0);
       for (const box of place.boxes) {
@@ -64,7 +64,7 @@ describe.each(Object.entries(places))('%s', (_, make) => {
       }
 
       for (const box of place.boxes) await box.release('the control of this test');
-      expect((await seenBetween(place, services)).readable).toBeGreaterThan(100);
+      expect((await seenBetween(place, services, place.addresses.slice(0, 1))).readable).toBeGreaterThan(100);
     });
   });
 });
