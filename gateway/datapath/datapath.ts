@@ -73,7 +73,7 @@ export interface DatapathStart {
   readonly now: Millis;
 }
 
-/** Slot behind the receive slots: frames that were held or reassembled are decided from here. */
+/** Slot behind the receive slots: frames that were held are decided from here; their flow counted them when they came. */
 const REINJECT_SLOT = BATCH;
 const SLOTS = BATCH + 1;
 
@@ -241,7 +241,7 @@ export class Datapath {
     }
     if (this.#decidedWithoutPair(true, PORT_OUTER)) return;
     const pair = this.#pairAt(true, now);
-    this.flows.count(frame, pair.row, true, now);
+    if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, true, now);
     switch (this.#verdict(pair, now)) {
       case 'encrypt':
         this.#protect.outward(frame, pair, now);
@@ -269,7 +269,7 @@ export class Datapath {
     if (frame.form === FORM_ICMP_ERROR && this.#errorFromOutside(now)) return;
     if (this.#decidedWithoutPair(false, PORT_INNER)) return;
     const pair = this.#pairAt(false, now);
-    this.flows.count(frame, pair.row, false, now);
+    if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, false, now);
     const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
     switch (this.#verdict(pair, now)) {
       case 'encrypt':

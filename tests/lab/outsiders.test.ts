@@ -37,6 +37,8 @@ describe.each([1, 2])('workers: %i', (workers) => {
         /* An outsider and the open gateways, both ways, first packets included. */
         const capture = await Capture.start(lab, net.core, 'h3');
         expect((await ping(net.h1, MIXED.h3[v])).answered).toBe(1);
+        const [echo] = await net.a.flows({ peer: MIXED.h3[v] });
+        expect(echo).toMatchObject({ verdict: 'plain', packetsOut: 1, packetsIn: 1 });
         expect((await ping(net.h3, MIXED.server1[v])).answered).toBe(1);
         expect((await download(net.h2, url(MIXED.h3[v], 'f'))).checksum).toBe(files.h3.checksum);
         expect((await download(net.h3, url(MIXED.server1[v], 'f'))).checksum).toBe(files.s1.checksum);
