@@ -73,11 +73,12 @@ export class Lines {
   }
 
   /** @throws Error when the lines end without one that fits */
-  async next(fits: RegExp): Promise<string> {
+  async next(fits: RegExp | ((line: string) => boolean)): Promise<string> {
+    const wanted = fits instanceof RegExp ? (line: string) => fits.test(line) : fits;
     for (;;) {
       while (this.#seen < this.all.length) {
         const line = this.all[this.#seen++];
-        if (fits.test(line)) return line;
+        if (wanted(line)) return line;
       }
       if (this.#ended) throw new Error(`ended without a line like ${fits}:\n${this.all.slice(-40).join('\n')}`);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -1,51 +1,13 @@
 /** What the lab of gateway/host needs: three namespaces, a gateway process inside the middle one, captures at the others. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { HostEvent } from '#host/watch.ts';
+import { Lines, run as runWords } from '#kit/process.ts';
 import type { Answer, Order } from './host-child.ts';
 
-export function run(command: string, ...args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(command, args, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${command} ${args.join(' ')}: ${stderr || error.message}`));
-      else resolve(stdout);
-    });
-  });
-}
-
-/** Lines of a running program; `next` waits for one that fits, and does not look at the earlier ones again. */
-class Lines {
-  readonly all: string[] = [];
-  #seen = 0;
-  readonly #waiting: (() => void)[] = [];
-  #ended = false;
-
-  push(line: string): void {
-    this.all.push(line);
-    this.wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.wake();
-  }
-
-  wake(): void {
-    for (const w of this.#waiting.splice(0)) w();
-  }
-
-  async next(fits: (line: string) => boolean): Promise<string> {
-    for (;;) {
-      while (this.#seen < this.all.length) {
-        const line = this.all[this.#seen++];
-        if (fits(line)) return line;
-      }
-      if (this.#ended) throw new Error(`ended without the line that was waited for:\n${this.all.join('\n')}`);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-}
+/** Runs a program that must succeed; returns what it printed. */
+export const run = (...words: string[]): Promise<string> => runWords(words);
 
 export interface Capture {
   /** One line of tcpdump -e for each frame that arrived so far. */

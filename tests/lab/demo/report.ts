@@ -42,10 +42,3 @@ export function flowReport(gateway: string, flow: FlowView): FlowReport {
   const { protocol, device, peer, transform = null, verdict, reason = null, bytesIn, bytesOut } = flow;
   return { gateway, protocol, device, peer, transform, verdict, reason, bytes: bytesIn + bytesOut };
 }
-
-/** The middle one; of an even number the mean of the two in the middle. NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
-}
