@@ -11,10 +11,15 @@ import { type Endpoint, formatEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
 import { rawPublic } from '#gms/raw-keys.ts';
 
-/** An address that does not answer within this time is passed over; ms. */
-const CONNECT_MS = 3000;
-/** An answer may take this long; ms. */
-const ANSWER_MS = 10_000;
+/** Milliseconds. */
+export interface Patience {
+  /** An address that does not answer within this time is passed over. */
+  readonly connect: number;
+  /** An answer may take this long. */
+  readonly answer: number;
+}
+
+const PATIENCE: Patience = { connect: 3_000, answer: 10_000 };
 
 export interface Answer {
   readonly status: number;
@@ -44,8 +49,11 @@ class PinnedAgent extends Agent {
   /** Sockets that the agent does not know yet. */
   readonly #connecting = new Set<TLSSocket>();
 
-  constructor(fingerprint: Uint8Array, verified: (root: Uint8Array) => void) {
+  readonly #connectMs: number;
+
+  constructor(fingerprint: Uint8Array, connectMs: number, verified: (root: Uint8Array) => void) {
     super({ keepAlive: true, maxSockets: 4, scheduling: 'lifo' });
+    this.#connectMs = connectMs;
     this.#fingerprint = fingerprint;
     this.#verified = verified;
   }
@@ -64,7 +72,7 @@ class PinnedAgent extends Agent {
       rejectUnauthorized: false,
     });
     this.#connecting.add(socket);
-    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(this.#connectMs, () => socket.destroy(new Error('no answer')));
     const fail = (error: Error): void => {
       this.#connecting.delete(socket);
       callback(error, socket);
@@ -102,6 +110,7 @@ export interface RequestParts {
 export class GmsConnection {
   readonly #agent: PinnedAgent;
   readonly #answerMax: number;
+  readonly #patience: Patience;
   #closed = false;
   /** Tried in this order. */
   endpoints: readonly Endpoint[];
@@ -109,10 +118,11 @@ export class GmsConnection {
   root: Uint8Array | undefined;
 
   /** `answerMax` bounds an answer's body, bytes. */
-  constructor(endpoints: readonly Endpoint[], fingerprint: Uint8Array, answerMax: number) {
+  constructor(endpoints: readonly Endpoint[], fingerprint: Uint8Array, answerMax: number, patience = PATIENCE) {
     this.endpoints = endpoints;
     this.#answerMax = answerMax;
-    this.#agent = new PinnedAgent(fingerprint, (root) => {
+    this.#patience = patience;
+    this.#agent = new PinnedAgent(fingerprint, patience.connect, (root) => {
       this.root = root;
     });
   }
@@ -157,15 +167,19 @@ export class GmsConnection {
     const { method, path, headers, body } = parts;
     return new Promise((resolve, reject) => {
       const call = request({ agent: this.#agent, host: address, port, method, path, headers: headers ?? {} });
-      const timer = setTimeout(() => call.destroy(new Error('no answer')), ANSWER_MS);
+      const timer = setTimeout(() => call.destroy(new Error('no answer')), this.#patience.answer);
+      let answered = false;
       call.on('error', (error) => {
         clearTimeout(timer);
+        /* What befalls an answer that has begun is told by the answer. */
+        if (answered) return;
         /* The server may close a kept connection in the moment in which it is used again. */
         if (call.reusedSocket && again > 0 && !this.#closed) resolve(this.#try({ address, port }, parts, again - 1));
         else reject(error);
       });
       call.on('response', (response) => {
         clearTimeout(timer);
+        answered = true;
         resolve(response);
       });
       call.end(body);
