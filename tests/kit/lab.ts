@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeLeftovers, removeNamespace } from './leftovers.ts';
+import { removeLeftovers, removeNamespace, removeNamespaceNow } from './leftovers.ts';
 import { Machine, PROFILE_FEATURES, type Profile } from './machine.ts';
 import { run } from './process.ts';
 
@@ -111,6 +111,13 @@ export class Lab {
     return this.#removed;
   }
 
+  /** For a process that ends by an exception nobody caught. */
+  removeNow(): void {
+    for (const m of this.machines) removeNamespaceNow(m.namespace);
+    rmSync(this.folder, { recursive: true, force: true });
+    open.delete(this);
+  }
+
   async #remove(): Promise<void> {
     const failures: unknown[] = [];
     const attempt = async (step: () => Promise<unknown>) => {
@@ -136,10 +143,13 @@ async function allowCongestionControl(): Promise<void> {
 
 let watching = false;
 
-/** On a signal every lab is removed, and then the process ends by that signal. */
+/** On a signal every lab is removed, and then the process ends by that signal; what is left at its end goes too. */
 function watchSignals(): void {
   if (watching) return;
   watching = true;
+  process.once('exit', () => {
+    for (const lab of open) lab.removeNow();
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
       void Promise.allSettled([...open].map((lab) => lab.remove())).then(() => process.kill(process.pid, signal));

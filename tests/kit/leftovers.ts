@@ -1,5 +1,6 @@
 /** What labs leave behind when their process was killed: namespaces, processes in them, folders. */
-import { readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, until } from './process.ts';
@@ -21,22 +22,36 @@ const ofTheDead = (name: string): boolean => {
   return pid !== undefined && !alive(Number(pid));
 };
 
-/** Ends the processes inside a namespace, one by one, and removes it with its links. */
-export async function removeNamespace(name: string): Promise<void> {
-  const inside = async (): Promise<number[]> =>
-    (await run(['ip', 'netns', 'pids', name]))
-      .split('\n')
-      .filter((l) => l !== '')
-      .map(Number);
-  for (const pid of await inside()) {
+const numbers = (listed: string): number[] =>
+  listed
+    .split('\n')
+    .filter((l) => l !== '')
+    .map(Number);
+
+/** Ends processes, one by one; one that has ended already is no failure. */
+function end(pids: readonly number[]): void {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+}
+
+/** Ends the processes inside a namespace and removes it with its links. */
+export async function removeNamespace(name: string): Promise<void> {
+  const inside = async (): Promise<number[]> => numbers(await run(['ip', 'netns', 'pids', name]));
+  end(await inside());
   await until(`the processes in ${name} end`, async () => (await inside()).length === 0);
   await run(['ip', 'netns', 'del', name]);
+}
+
+/** The same at once, for a process that is about to end and can wait for nothing. */
+export function removeNamespaceNow(name: string): void {
+  if (!existsSync(`/run/netns/${name}`)) return;
+  end(numbers(execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })));
+  execFileSync('ip', ['netns', 'del', name]);
 }
 
 export async function namespaces(): Promise<string[]> {

@@ -176,8 +176,8 @@ describe('the end of a lab', () => {
   const script = new URL('./kit-child.ts', import.meta.url).pathname;
 
   /** Starts a process with a lab of its own; returns it with the lab's id. */
-  async function started(): Promise<{ readonly child: Program; readonly id: string }> {
-    const child = new Program([process.execPath, script]);
+  async function started(...words: string[]): Promise<{ readonly child: Program; readonly id: string }> {
+    const child = new Program([process.execPath, script, ...words]);
     return { child, id: await child.out.next(/^gsc-/) };
   }
 
@@ -188,6 +188,13 @@ describe('the end of a lab', () => {
     const { child, id } = await started();
     expect(await remains(id)).toBe(true);
     expect(await child.stop(signal)).toBe(signal);
+    expect(await remains(id)).toBe(false);
+  });
+
+  test('an exception that nobody catches removes it', async () => {
+    const { child, id } = await started('throw');
+    expect(await child.ended).toBe(1);
+    expect(child.err.all.join('\n')).toContain('nobody catches this');
     expect(await remains(id)).toBe(false);
   });
 
