@@ -202,12 +202,12 @@ class Gateway {
 
   async #portGone(role: number, name: string): Promise<void> {
     const fds = this.#sockets.remove(role);
+    this.#portState(role, 'missing');
+    this.#log.warn({ port: name }, 'a port is gone');
     this.#pool.setPorts(this.#sockets.all(), this.#mtus());
     /* Workers handle their messages in order: after an answer none of them uses the old descriptors. */
     await this.#pool.query({ what: 'status' });
     closeSockets(fds);
-    this.#portState(role, 'missing');
-    this.#log.warn({ port: name }, 'a port is gone');
   }
 
   #portBack(role: number, name: string): void {
@@ -241,11 +241,6 @@ class Gateway {
         this.#report.emit('alarm', message.name, { device: message.device, peer: message.peer });
         this.#log.warn({ alarm: message.name, device: message.device, peer: message.peer }, 'an alarm of DPRP');
         break;
-      case 'negotiated': {
-        const { device, peer, group, transform, negotiationMs } = message.pair;
-        this.#log.debug({ device, peer, group, transform, ms: negotiationMs }, 'a pair was negotiated');
-        break;
-      }
       default:
         break;
     }

@@ -240,7 +240,8 @@ class Watcher implements Watch {
     for (const [role, name] of this.#roles) {
       const known = this.#known.get(role)!;
       const carrier = findLink(links, name)?.carrier ?? false;
-      if (known.carrier === carrier) continue;
+      /* A port that is gone was told of as that. */
+      if (known.index === undefined || known.carrier === carrier) continue;
       known.carrier = carrier;
       this.#onEvent({ event: 'carrier', port: role, name, up: carrier });
     }

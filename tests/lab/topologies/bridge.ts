@@ -47,14 +47,15 @@ export const H2 = { v4: '10.70.0.2', v6: 'fd70::2' };
 export const GMS = { v4: '10.70.0.9', v6: 'fd70::9' };
 const GROUP = 'plant';
 const NETWORK = { v4: 24, v6: 64 };
-const both = ({ v4, v6 }: typeof H1) => [`${v4}/${NETWORK.v4}`, `${v6}/${NETWORK.v6}`];
+/** As a machine of this network bears them. */
+export const withPrefix = ({ v4, v6 }: typeof H1) => [`${v4}/${NETWORK.v4}`, `${v6}/${NETWORK.v6}`];
 
 export async function bridge(lab: Lab, options: BridgeOptions): Promise<BridgeLab> {
   const { gateways, wan: kind = 'switch', workers = 1 } = options;
   const [h1, h2] = [await lab.machine('h1'), await lab.machine('h2')];
   const [boxA, boxB, gmsMachine] = [await lab.machine('ge-a'), await lab.machine('ge-b'), await lab.machine('gms')];
-  await lab.cable({ machine: h1, link: 'eth0', addresses: both(H1) }, { machine: boxA, link: 'inner' });
-  await lab.cable({ machine: h2, link: 'eth0', addresses: both(H2) }, { machine: boxB, link: 'inner' });
+  await lab.cable({ machine: h1, link: 'eth0', addresses: withPrefix(H1) }, { machine: boxA, link: 'inner' });
+  await lab.cable({ machine: h2, link: 'eth0', addresses: withPrefix(H2) }, { machine: boxB, link: 'inner' });
 
   const plan: GatewayPlan = { kind: 'bridge', mode: 'open', groups: [GROUP], outer: 'outer', inner: 'inner', workers };
   const inBand = (n: number) => ({ management: { addresses: [`10.70.0.${n}/24`, `fd70::${n}/64`], gateways: [] } });
@@ -66,7 +67,7 @@ export async function bridge(lab: Lab, options: BridgeOptions): Promise<BridgeLa
     wan = await lab.machine('wan');
     await lab.cable({ machine: boxA, link: 'outer' }, { machine: wan, link: 'a' });
     await lab.cable({ machine: boxB, link: 'outer' }, { machine: wan, link: 'b' });
-    await lab.cable({ machine: gmsMachine, link: 'eth0', addresses: both(GMS) }, { machine: wan, link: 'gms' });
+    await lab.cable({ machine: gmsMachine, link: 'eth0', addresses: withPrefix(GMS) }, { machine: wan, link: 'gms' });
     await wan.bridge('br0', ['a', 'b', 'gms']);
     gmsAddresses = [GMS.v4, GMS.v6];
   } else {

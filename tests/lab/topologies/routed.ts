@@ -44,6 +44,15 @@ const GROUP = 'plant';
 const at = (net: number, host: number) => [`10.71.${net}.${host}/24`, `fd71:${net}::${host}/64`];
 const via = (net: number, host: number) => [`10.71.${net}.${host}`, `fd71:${net}::${host}`];
 
+/** What the core's link to ge-a bears. */
+export const CORE_TO_A = {
+  addresses: at(0, 1),
+  routes: [
+    ['10.71.1.0/24', 'via', '10.71.0.2'],
+    ['fd71:1::/64', 'via', 'fd71:0::2'],
+  ],
+};
+
 export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLab> {
   const { gateways, workers = 1 } = options;
   const [h1, boxA, core] = [await lab.machine('h1'), await lab.machine('ge-a'), await lab.machine('core')];
@@ -56,7 +65,7 @@ export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLa
   );
   await lab.cable(
     { machine: boxA, link: 'wan0', addresses: at(0, 2) },
-    { machine: core, link: 'a', addresses: at(0, 1) },
+    { machine: core, link: 'a', addresses: CORE_TO_A.addresses },
   );
   await lab.cable({ machine: core, link: 'b', addresses: at(2, 1) }, { machine: boxB, link: 'outer' });
   await lab.cable({ machine: boxB, link: 'inner' }, { machine: server, link: 'eth0', addresses: at(2, 2) });
@@ -68,8 +77,7 @@ export async function routed(lab: Lab, options: RoutedOptions): Promise<RoutedLa
   await boxA.route(...via(0, 1));
   await server.route(...via(2, 1));
   await gmsMachine.route(...via(9, 1));
-  await core.ip('route', 'add', '10.71.1.0/24', 'via', '10.71.0.2');
-  await core.ip('route', 'add', 'fd71:1::/64', 'via', 'fd71:0::2');
+  for (const route of CORE_TO_A.routes) await core.ip('route', 'add', ...route);
 
   const common = { mode: 'open', groups: [GROUP], workers } as const;
   const a = new GatewayBox(lab, boxA, { ...common, kind: 'router', outer: 'wan0', ...options.a });
