@@ -134,5 +134,4 @@ export type FromWorker =
       readonly device: string;
       readonly peer: string;
     }
-  | { readonly type: 'negotiated'; readonly pair: PairView }
   | { readonly type: 'stopped' };

@@ -32,7 +32,6 @@ import {
   REVALIDATE_BEFORE_MS,
 } from './limits.ts';
 import type { Policy } from './policy.ts';
-import { pairView } from './views.ts';
 
 /** Reasons that the far gateway or our own policy proved: they end an association; the others only fail to renew it. */
 const PROVEN: ReadonlySet<Reason> = new Set(['no-common-group', 'own-mode-closed', 'peer-mode-closed']);
@@ -312,7 +311,6 @@ export class Negotiator {
     if (this.took.length > 1_000) this.took.shift();
     const peer = this.#remembered.remember(bytesToWords(of.peer), association.peerGe, association.transform, now);
     if (peer !== undefined) this.#lane.tell({ type: 'remember', peer });
-    this.#lane.tell({ type: 'negotiated', pair: pairView(pair, this.#associations, 0, now) });
   }
 
   #settle(action: Extract<Action, { do: 'plain' | 'discard' }>, now: Millis): void {

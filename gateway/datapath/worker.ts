@@ -1,7 +1,7 @@
 /**
  * A datapath worker: waits for frames, timers and words from main, all in one poll(2); nothing is ever awaited.
  *
- *   wait ─► datapath.turn (receive, decide, cipher, transmit) ─► datapath.timers ─► messages ─► wait
+ *   wait ─► messages from main ─► datapath.turn (receive, decide, cipher, transmit, timers) ─► news to main ─► wait
  *
  * Main owns the sockets and lends them. The thread owns its keys, PIT shard, hold queue and negotiations; it shares nothing with other workers.
  */
@@ -17,7 +17,7 @@ import { createNobleProvider } from '#transform/providers/noble.ts';
 import { PORTS } from '#wire/record.ts';
 import { Datapath } from './datapath.ts';
 import { Desk } from './desk.ts';
-import type { PolicySettings, ToWorker } from './messages.ts';
+import type { FromWorker, PolicySettings, ToWorker } from './messages.ts';
 
 export interface WorkerStart {
   readonly index: number;
@@ -53,13 +53,21 @@ const provider: CipherProvider =
   start.cipher === 'native'
     ? createNativeProvider()
     : createNobleProvider(start.grants === undefined ? {} : { grants: start.grants });
+/** What main is to hear once the packets at hand have left: telling costs more time than sealing them. */
+const news: FromWorker[] = [];
+
+function tellNews(): void {
+  for (const message of news) start.port.postMessage(message);
+  news.length = 0;
+}
+
 const datapath = new Datapath({
   provider,
   ports: openPorts(start.fds, start.mtus),
   managementMac: start.managementMac,
   policy: start.policy,
   random: (length) => randomFillSync(new Uint8Array(length)),
-  tell: (message) => start.port.postMessage(message),
+  tell: (message) => news.push(message),
   now: now(),
 });
 const desk = new Desk(datapath, provider, start.index);
@@ -99,6 +107,7 @@ while (running) {
   native.wait(fds, waited, ready, timeout);
   if (ready[0] !== 0) running = readMessages();
   datapath.turn(now());
+  if (news.length > 0) tellNews();
 }
 datapath.close();
 provider.close();
