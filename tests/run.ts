@@ -35,7 +35,7 @@ const installed = (path: string, ...args: string[]) => show(process.execPath, jo
 
 async function style(): Promise<Outcome> {
   const checks: readonly [string, () => Promise<number>][] = [
-    ['biome', () => installed('@biomejs/biome/bin/biome', 'check', '.')],
+    ['biome', () => installed('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
     ['tsc', () => installed('typescript/bin/tsc', '--noEmit')],
     ['clang-format', () => show('sh', 'image/format-c', '--check')],
   ];

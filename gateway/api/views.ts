@@ -13,7 +13,7 @@ import type { DropName } from '#wire/drops.ts';
 export type GatewayState = 'starting' | 'closed' | 'open' | 'running' | 'stopping';
 
 /** What happens to a pair's packets. `unknown`: nothing was decided yet, the next packet starts a negotiation. */
-export const VERDICTS = ['encrypt', 'plain', 'discard', 'relay', 'negotiating', 'unknown'] as const;
+export const VERDICTS = ['encrypt', 'plain', 'discard', 'negotiating', 'unknown'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Why: what DPRP found, or what made DPRP unnecessary. */
@@ -34,8 +34,8 @@ export interface PortView {
 }
 
 export interface GmsView {
-  /** `unenrolled`: no GMS is known. `waiting`: enrolled, and a person must approve. `lost`: it does not answer. */
-  readonly state: 'unenrolled' | 'waiting' | 'connecting' | 'connected' | 'lost';
+  /** `unenrolled`: no GMS is known. `lost`: it does not answer. */
+  readonly state: 'unenrolled' | 'connecting' | 'connected' | 'lost';
   /** host:port of the one last tried. */
   readonly address?: string;
   readonly lastContact?: string;

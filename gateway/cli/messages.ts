@@ -51,8 +51,8 @@ export const messages = {
   },
   'option-peer': { en: 'only this peer', ja: 'この通信相手だけを対象にする' },
   'option-verdict': {
-    en: 'only this verdict: encrypt, plain, discard, relay, negotiating or unknown',
-    ja: 'この扱いのものだけを表示する: encrypt、plain、discard、relay、negotiating、unknown',
+    en: 'only this verdict: encrypt, plain, discard, negotiating or unknown',
+    ja: 'この扱いのものだけを表示する: encrypt、plain、discard、negotiating、unknown',
   },
   'option-limit': { en: 'at most this many rows, 1 to 10000', ja: '表示する最大行数(1～10000)' },
   'option-from': { en: 'as a packet from this device', ja: 'この機器からのパケットとして説明する' },
@@ -106,7 +106,6 @@ export const messages = {
   'state-running': { en: 'running', ja: '動作中' },
   'state-stopping': { en: 'stopping', ja: '停止処理中' },
   'gms-unenrolled': { en: 'not enrolled; use "enrol TOKEN"', ja: '未登録(「enrol トークン」で登録してください)' },
-  'gms-waiting': { en: 'waiting for approval by a person', ja: '管理者の承認待ち' },
   'gms-connecting': { en: 'connecting', ja: '接続中' },
   'gms-connected': { en: 'connected', ja: '接続済み' },
   'gms-lost': { en: 'does not answer; working with stored keys', ja: '応答なし(保存済みの鍵で動作中)' },

@@ -6,7 +6,6 @@ export const VERDICT_WORDS: Readonly<Record<Verdict, Text>> = {
   encrypt: { en: 'encrypted', ja: '暗号化' },
   plain: { en: 'plaintext', ja: '平文' },
   discard: { en: 'discarded', ja: '破棄' },
-  relay: { en: 'relayed', ja: '中継' },
   negotiating: { en: 'negotiating', ja: 'ネゴシエーション中' },
   unknown: { en: 'undecided', ja: '未決定' },
 };

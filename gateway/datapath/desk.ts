@@ -82,7 +82,7 @@ export class Desk {
   #answer(query: Query, now: Millis): unknown {
     switch (query.what) {
       case 'status':
-        return this.#status(now);
+        return this.#status();
       case 'flows':
         return this.#flows(query.limit, now);
       case 'pairs':
@@ -92,7 +92,7 @@ export class Desk {
     }
   }
 
-  #status(_now: Millis): WorkerStatus {
+  #status(): WorkerStatus {
     const d = this.#datapath;
     const pairs: Record<string, number> = {};
     for (const pair of d.pairs.values()) pairs[pair.verdict] = (pairs[pair.verdict] ?? 0) + 1;

@@ -15,7 +15,7 @@ import type {
   Received,
   TransformName,
 } from '#dprp/spec.ts';
-import type { Pair } from '#pit/pairs.ts';
+import { GENERATIONS, type Pair } from '#pit/pairs.ts';
 import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
@@ -372,7 +372,7 @@ export class Negotiator {
       heldGenerations: (of) => {
         const pair = lane.findPair(of);
         let mask = 0;
-        for (let g = 0; g < 4; g++) if (pair?.associations[g] !== undefined) mask |= 1 << g;
+        for (let g = 0; g < GENERATIONS; g++) if (pair?.associations[g] !== undefined) mask |= 1 << g;
         return mask;
       },
       hasShownProtected: (of) => {

@@ -196,7 +196,7 @@ export interface DprpPolicy {
   remembered(peer: Uint8Array): { readonly ge: GeId; readonly transform: TransformName } | undefined;
   /** Generations (bit 0–3) that this side still holds for the pair. */
   heldGenerations(pair: Pair): number;
-  /** True when frames of the pair arrived protected since its last negotiation. */
+  /** True while the pair is protected: an association of it sends. */
   hasShownProtected(pair: Pair): boolean;
 }
 

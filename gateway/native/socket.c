@@ -173,22 +173,6 @@ static napi_value open_for_traffic(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* setFilter(fd, program) */
-static napi_value set_filter(napi_env env, napi_callback_info info) {
-    napi_value args[2];
-    size_t count = 2;
-    int32_t fd, program;
-    if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
-        !arg_int(env, args[0], "fd", 0, INT32_MAX, &fd) ||
-        !arg_int(env, args[1], "program", 0, INT32_MAX, &program)) {
-        return NULL;
-    }
-    if (!option(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program)) {
-        return throw_errno(env, "SO_ATTACH_BPF", errno);
-    }
-    return NULL;
-}
-
 /* takeOverruns(fd): number */
 static napi_value take_overruns(napi_env env, napi_callback_info info) {
     napi_value args[1];
@@ -237,8 +221,9 @@ static napi_value close_socket(napi_env env, napi_callback_info info) {
 
 bool register_sockets(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"openSockets", open_sockets}, {"openForTraffic", open_for_traffic},
-        {"setFilter", set_filter},     {"takeOverruns", take_overruns},
+        {"openSockets", open_sockets},
+        {"openForTraffic", open_for_traffic},
+        {"takeOverruns", take_overruns},
         {"closeSocket", close_socket},
     };
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);

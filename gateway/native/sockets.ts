@@ -17,8 +17,6 @@ export interface NativeSockets {
   ): number[];
   /** Removes the drop-all filter of the first `count` descriptors: called once, when all members of all ports exist. */
   openForTraffic(fds: Int32Array, count: number): void;
-  /** Replaces the filter of a socket by a loaded eBPF socket filter. */
-  setFilter(fd: number, program: number): void;
   /** Frames the kernel dropped for want of buffer since the last call. */
   takeOverruns(fd: number): number;
   /** Closes a packet socket or an event; RangeError for another kind of file. */

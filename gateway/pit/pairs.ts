@@ -12,7 +12,7 @@ const KEY_VERSION = 8;
 const KEY_WORDS = 9;
 
 /** Generations of a pair's association that can be held at once: two bits on the wire. */
-const GENERATIONS = 4;
+export const GENERATIONS = 4;
 
 export type Verdict = 'unknown' | 'negotiating' | 'encrypt' | 'plain' | 'discard';
 
@@ -138,13 +138,6 @@ export class PairTable<T> {
     this.#setKey(device, peer, ipVersion);
     const row = this.#index.find();
     return row < 0 ? undefined : this.#pairs[row];
-  }
-
-  /** The pair of a frame, which is outward when it comes from the device. */
-  findFrame(frame: Frame, outward: boolean): Pair<T> | undefined {
-    return outward
-      ? this.find(frame.source, frame.destination, frame.ipVersion)
-      : this.find(frame.destination, frame.source, frame.ipVersion);
   }
 
   /** The pair of these addresses, made when unknown; then the idlest of a few makes room if the table is full. */

@@ -42,8 +42,6 @@ export const PROOF_LENGTH = 32;
 export const NEGOTIATION_NONCE_LENGTH = 32;
 export const NEGOTIATION_ID_LENGTH = 8;
 export const DECISION_LENGTH = 12;
-/** Both addresses, the initiator's side first, 16 bytes each. */
-export const ADDRESSES_LENGTH = 32;
 
 /** A DDE is never shorter: a notice that answers it is never longer than what it answers (§ 10). */
 export const DDE_MIN = SEALED_AT + TAG_LENGTH + 74 + 156;

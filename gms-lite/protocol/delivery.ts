@@ -25,7 +25,6 @@ export const acknowledgementSchema = z.object({
   sequence: sequenceSchema,
   software: z.string().max(64).optional(),
 });
-export type Acknowledgement = z.infer<typeof acknowledgementSchema>;
 
 /** Below, equal or above zero. */
 export function compareSequence(a: Sequence, b: Sequence): number {

@@ -22,7 +22,6 @@ const PREFIX = 'gscip1.';
 const VERSION = 1;
 const FIXED = 54;
 const CHECKSUM = 4;
-export const FINGERPRINT_LENGTH = 32;
 export const TOKEN_SECRET_LENGTH = 16;
 /** Addresses that a GMS can have. */
 export const ENDPOINTS_MAX = 8;

@@ -6,7 +6,7 @@ import { STATEMENT_GROUPS } from '#wire/statement.ts';
 import { type Element, type Group, membershipId, numberId, revocationId, SITE } from '../store/records.ts';
 import type { Reader } from '../store/store.ts';
 import { activeElements, audit, type Change, siteOf, touch } from './change.ts';
-import { keysOf, putNewVersion, rotate } from './keys.ts';
+import { putNewVersion, rotate } from './keys.ts';
 import { nextDaily } from './schedule.ts';
 
 /** Groups that a GMS can have. */
@@ -110,9 +110,4 @@ export function forgetRevocations(change: Change): void {
     change.tx.remove('revocation', revocationId(group, ge));
     for (const member of membersOf(change.tx, group)) touch(change, member);
   }
-}
-
-/** Highest version of each group, for lists. */
-export function currentVersion(tx: Reader, group: number): number {
-  return keysOf(tx, group)[0]?.version ?? 0;
 }

@@ -21,8 +21,6 @@ describe('a pair', () => {
     expect(pair.associations).toEqual([undefined, undefined, undefined, undefined]);
     expect(pairs.findOrAdd(DEVICE, PEER, 4, 8)).toBe(pair);
     expect(pairs.find(DEVICE, PEER, 4)).toBe(pair);
-    expect(pairs.findFrame(tcpFrame(DEVICE, PEER), true)).toBe(pair);
-    expect(pairs.findFrame(tcpFrame(PEER, DEVICE), false)).toBe(pair);
     expect(pairs.at(pair.row)).toBe(pair);
     expect([...pairs.values()]).toEqual([pair]);
   });
