@@ -3,6 +3,7 @@
  * refuses, both ways, and says why; members of its group reach it all the same.
  */
 import { describe, expect, test } from 'vitest';
+import type { ExplainView, FlowsView } from '#api/views.ts';
 import { Capture } from '#kit/capture.ts';
 import { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
@@ -14,6 +15,7 @@ import { WebServer } from '#kit/programs/nginx.ts';
 import { ping } from '#kit/programs/ping.ts';
 import { MIXED, mixed } from './topologies/mixed.ts';
 
+const TCP = 6;
 const VERSIONS = ['v4', 'v6'] as const;
 
 /** Whether anything of a machine is reached: by ping, by TCP. */
@@ -64,6 +66,20 @@ describe.each([1, 2])('workers: %i', (workers) => {
       expect((await net.c.drops())['refused-closed']).toBeGreaterThan(0);
       const passed = await net.b.pairs({ peer: MIXED.h3.v4 });
       expect(passed).toMatchObject([{ verdict: 'plain' }]);
+
+      /* The command line says the same, with the reason. */
+      for (const v of VERSIONS) {
+        const closed = JSON.parse(await net.c.command('explain', MIXED.h3[v])) as ExplainView;
+        expect(closed).toMatchObject({ class: 'pair', verdict: 'discard', reason: 'own-mode-closed' });
+        const open = JSON.parse(await net.b.command('explain', MIXED.h3[v])) as ExplainView;
+        expect(open).toMatchObject({ class: 'pair', verdict: 'plain' });
+        const known = JSON.parse(await net.a.command('flows', '--peer', MIXED.server2[v])) as FlowsView;
+        expect(known.total).toBeGreaterThan(0);
+        for (const flow of known.flows) expect(flow).toMatchObject({ verdict: 'encrypt', transform: 'sealed' });
+        const outside = JSON.parse(await net.a.command('flows', '--peer', MIXED.h3[v])) as FlowsView;
+        expect(outside.flows.map((f) => f.protocol)).toContain(TCP);
+        for (const flow of outside.flows) expect(flow.verdict).toBe('plain');
+      }
     });
   });
 });
