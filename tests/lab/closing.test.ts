@@ -90,6 +90,9 @@ test.each(Object.entries(places))('%s', async (_, make) => {
     /* From here on both addresses of the server are known as protected ones. */
     expect(await answers(client, to)).toBe(2);
     for (const p of await a.pairs({ peer: to.v6 })) expect(p.verdict).toBe('encrypt');
+    /* Both IP versions have been protected once, and are remembered as such. */
+    expect(await answers(client, to)).toBe(2);
+    expect((await a.pairs()).map((p) => p.verdict)).toEqual(['encrypt', 'encrypt']);
 
     /* Opened by a person. */
     for (const box of [a, b]) await box.release(REASON);
