@@ -54,7 +54,8 @@ export class Negotiation {
 
   #state: InitiatorState = 'detecting';
   readonly #machine: Machine;
-  readonly #domainKey: DomainKey;
+  /** Of the key that DDE was sealed with; its handle is the identity's, which may be replaced meanwhile. */
+  readonly #domainVersion: number;
   readonly #id: Uint8Array;
   readonly #echoId: number;
   readonly #nonce: Uint8Array;
@@ -94,7 +95,7 @@ export class Negotiation {
     this.key = key;
     this.why = why;
     this.startedAt = now;
-    this.#domainKey = domain;
+    this.#domainVersion = domain.version;
     this.#gone = gone;
     this.#ephemeral = ephemeral;
     this.#id = machine.random(NEGOTIATION_ID_LENGTH);
@@ -193,13 +194,13 @@ export class Negotiation {
       if (!fits) return 'dprp-notice';
       if (geIdText(opened.body.subarray(0, 8)) === self.ge) return 'dprp-own';
       /* Once: after that, two gateways that name different versions would send us to and fro. */
-      const mayRetry = this.#state === 'detecting' && this.#domainKey.version === self.newestDomainKey.version;
-      if (mayRetry && domainKey.version !== this.#domainKey.version) return domainKey;
+      const mayRetry = this.#state === 'detecting' && this.#domainVersion === self.newestDomainKey.version;
+      if (mayRetry && domainKey.version !== this.#domainVersion) return domainKey;
     } else if (this.#state === 'detecting') {
       ask(this.#machine, step, 'domain-key');
     }
     if (this.#go('ge-here')) {
-      this.#settled(step, header.domainKeyVersion === this.#domainKey.version ? 'peer-refused' : 'domain-key-differs');
+      this.#settled(step, header.domainKeyVersion === this.#domainVersion ? 'peer-refused' : 'domain-key-differs');
     }
     return undefined;
   }
@@ -281,7 +282,7 @@ export class Negotiation {
     const sealed = seal(this.#machine.crypto, this.#machine.random, {
       type: TYPE_MPIT,
       negotiation: this.#id,
-      domainKey: this.#domainKey,
+      domainKey: step.self.domainKey(this.#domainVersion) ?? step.self.newestDomainKey,
       icmp: 'request',
       ipVersion: ipVersionOf(this.pair),
       body: encodeMpit({ rgiHash, decision, proof }),

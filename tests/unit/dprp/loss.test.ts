@@ -89,11 +89,17 @@ describe(`a wire that loses, doubles, delays and reorders (SEED=${seed})`, () =>
     for (let at = 0; at < 4; at += 0.25) {
       for (const side of ['a', 'b'] as const) {
         const world = twoGateways();
+        const ge = side === 'a' ? GE_A : GE_B;
+        const { provider } = world[side];
+        const former = world.gms.identity(provider, { ge, groups: [{ number: 7, versions: [1] }] });
+        world[side].setIdentity(former, 0);
         world.a.begin(PAIR_A, 'packet', 0);
         world.run(at);
         const groups = [{ number: 7, versions: [2, 1] }];
-        const ge = side === 'a' ? GE_A : GE_B;
-        world[side].setIdentity(world.gms.identity(world[side].provider, { ge, groups }), world.now);
+        world[side].setIdentity(world.gms.identity(provider, { ge, groups }), world.now);
+        /* Its keys come under other handles; the former ones are gone at once. */
+        for (const { key } of [...former.domainKeys, ...former.groupKeys]) provider.release(key as never);
+        provider.release(former.staticSecret as never);
         world.run(40);
         expectSameKeys(world);
         expectNothingLeft(world.a, world.b);
