@@ -101,7 +101,8 @@ describe.each([1, 2])('workers: %i', (workers) => {
         const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE });
         await running.reached(SHORT / 10);
         await gms.command('group', 'remove', GROUP, net.b.name);
-        await pairsBecome('refused', (p) => p.verdict === 'discard');
+        /* Not yet asked again, or refused: a device that only listens asks nothing. */
+        await pairsBecome('not protected any more', (p) => p.verdict !== 'encrypt');
         expect((await ping(net.h1, H2.v4, { count: 20, interval: 0.05, wait: 1 })).answered).toBe(0);
         expect((await ping(net.h2, H1.v4, { count: 20, interval: 0.05, wait: 1 })).answered).toBe(0);
         for (const p of await pairs()) expect(p).toMatchObject({ verdict: 'discard' });
