@@ -310,9 +310,11 @@ class Gateway {
     this.#keys.on('state', (state) => {
       if (state.connected !== connected) {
         connected = state.connected;
-        this.#report.emit(connected ? 'info' : 'warning', connected ? 'gms-connected' : 'gms-lost', {
-          address: state.gmsAddress ?? '',
-        });
+        const address = state.gmsAddress ?? '';
+        if (connected) this.#report.emit('info', 'gms-connected', { address });
+        /* A gateway that was removed asks no more: that the stream ended is no news. */
+        const lost = !connected && state.keys !== 'removed';
+        if (lost) this.#report.emit('warning', 'gms-lost', { address });
       }
       if (state.keys !== keys) {
         keys = state.keys;
@@ -405,10 +407,17 @@ async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
   return macNumber(bytes, 0);
 }
 
+function contactOf({ enrolled, keys, connected, error }: KeyState): GmsView['state'] {
+  if (!enrolled) return 'unenrolled';
+  if (keys === 'removed') return 'removed';
+  if (connected) return 'connected';
+  return error ? 'lost' : 'connecting';
+}
+
 function gmsView(state: KeyState): GmsView {
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
-    state: !state.enrolled ? 'unenrolled' : state.connected ? 'connected' : state.error ? 'lost' : 'connecting',
+    state: contactOf(state),
     ...(state.gmsAddress !== undefined && { address: state.gmsAddress }),
     ...(state.lastContact !== undefined && { lastContact: iso(state.lastContact) }),
     ...(state.sequence !== undefined && { sequence: state.sequence }),

@@ -4,7 +4,8 @@ import type { ExplainFacts, ExplainStep } from './views.ts';
 /**
  * The steps up to the one that decides; exactly one decides, and it is the last.
  *
- * 1. exceptions and link services pass first: they need no keys
+ * 1. exceptions and link services pass first: they need no keys; one for some protocol or port is told, and decides
+ *    nothing about the rest
  * 2. without keys the configuration decides
  * 3. a pair that is known has its verdict
  * 4. an unknown pair is negotiated; a protected prefix or a remembered gateway says beforehand that silence will not
@@ -16,7 +17,7 @@ export function explainSteps(facts: ExplainFacts): ExplainStep[] {
     steps.push({ step: 'exception', ...(facts.exception && { exception: facts.exception }), decides: true });
     return steps;
   }
-  steps.push({ step: 'exception', decides: false });
+  steps.push({ step: 'exception', ...(facts.exception && { exception: facts.exception }), decides: false });
   if (facts.class === 'never-negotiated') {
     steps.push({ step: 'never-negotiated', decides: true });
     return steps;

@@ -34,8 +34,8 @@ export interface PortView {
 }
 
 export interface GmsView {
-  /** `unenrolled`: no GMS is known. `lost`: it does not answer. */
-  readonly state: 'unenrolled' | 'connecting' | 'connected' | 'lost';
+  /** `unenrolled`: no GMS is known. `lost`: it does not answer. `removed`: it removed this gateway. */
+  readonly state: 'unenrolled' | 'connecting' | 'connected' | 'lost' | 'removed';
   /** host:port of the one last tried. */
   readonly address?: string;
   readonly lastContact?: string;

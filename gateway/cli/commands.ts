@@ -34,8 +34,8 @@ export interface Surroundings {
   /** Standard output is a terminal. */
   readonly terminal: boolean;
   out(line: string): void;
-  /** Standard input to its end, bounded. */
-  input(): Promise<string>;
+  /** Standard input to its end, bounded; a person at a terminal sees `prompt`. */
+  input(prompt: string): Promise<string>;
   /** Calls `each` for every SIGINT and SIGTERM, until the returned function is called. */
   onStop(each: () => void): () => void;
   pause(ms: number): Promise<void>;
@@ -120,7 +120,7 @@ export interface EnrolOptions extends WithState, WithJson {
 
 export async function enrol(argument: string, options: EnrolOptions, around: Surroundings): Promise<number> {
   const { say } = around;
-  const token = (argument === '-' ? await around.input() : argument).trim();
+  const token = (argument === '-' ? await around.input(say('enrol-paste')) : argument).trim();
   if (token === '') throw mistake(say('usage-token'));
   makeStateDir(options.state, around);
   const force = options.force === true;

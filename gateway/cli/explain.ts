@@ -22,15 +22,19 @@ export function showExplain(view: ExplainView, say: Say): string[] {
 function sentences(step: ExplainStep, say: Say): string[] {
   switch (step.step) {
     case 'exception':
-      if (!step.decides) return [say('explain-no-exception')];
-      return [say('explain-exception', { exception: step.exception ? exceptionText(step.exception, say) : '' })];
+      if (step.exception === undefined) return [say('explain-no-exception')];
+      return [
+        say(step.decides ? 'explain-exception' : 'explain-some-excepted', {
+          exception: exceptionText(step.exception, say),
+        }),
+      ];
     case 'never-negotiated':
       return [say('explain-never')];
     case 'state':
       if (!step.decides) return [say('explain-keys', { state: word('state', step.state, say) })];
       return [say(step.state === 'open' ? 'explain-without-keys-open' : 'explain-without-keys-closed')];
     case 'pair':
-      return step.pairs.length === 0 ? [say('explain-no-pair')] : step.pairs.map((pair) => pairSentence(pair, say));
+      return pairSentences(step.pairs, say);
     case 'protected-prefix':
       return [say(step.protected ? 'explain-prefix' : 'explain-no-prefix')];
     case 'remembered':
@@ -46,6 +50,12 @@ function sentences(step: ExplainStep, say: Say): string[] {
         ),
       ];
   }
+}
+
+/** A pair without a verdict waits for its next packet as one that nobody knows. */
+function pairSentences(pairs: readonly PairView[], say: Say): string[] {
+  const known = pairs.filter((pair) => pair.verdict !== 'unknown');
+  return known.length === 0 ? [say('explain-no-pair')] : known.map((pair) => pairSentence(pair, say));
 }
 
 function pairSentence(pair: PairView, say: Say): string {

@@ -17,7 +17,8 @@ const { name: packageName, version } = JSON.parse(
 /** Characters of standard input that are read: a token is far shorter. */
 const MAX_INPUT = 16_384;
 
-async function input(): Promise<string> {
+async function input(prompt: string): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(`${prompt}\n`);
   let text = '';
   for await (const chunk of process.stdin.setEncoding('utf8')) {
     text += chunk;

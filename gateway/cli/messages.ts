@@ -9,7 +9,7 @@ export const messages = {
   /* help */
   'help-program': {
     en: 'Protects the devices behind this machine: runs the gateway and shows what it does.',
-    ja: 'この機器の背後にあるデバイスの通信を保護するゲートウェイを実行し、その動作を表示します。',
+    ja: '背後にある機器の通信を保護するゲートウェイを実行し、その動作を表示します。',
   },
   'help-run': { en: 'run the gateway until it is stopped', ja: 'ゲートウェイを実行する(停止されるまで)' },
   'help-enrol': {
@@ -72,6 +72,10 @@ export const messages = {
     en: '--reason must be one line of 1 to 500 characters: it is recorded for whoever asks later',
     ja: '--reasonには1～500文字の1行を指定してください。後で確認できるように記録されます',
   },
+  'enrol-paste': {
+    en: 'Paste the token, then press Enter and Ctrl-D:',
+    ja: 'トークンを貼り付け、EnterとCtrl-Dを押してください:',
+  },
   'usage-token': { en: 'no token was given', ja: 'トークンが指定されていません' },
 
   /* talking to the running gateway */
@@ -109,6 +113,10 @@ export const messages = {
   'gms-connecting': { en: 'connecting', ja: '接続中' },
   'gms-connected': { en: 'connected', ja: '接続済み' },
   'gms-lost': { en: 'does not answer; working with stored keys', ja: '応答なし(保存済みの鍵で動作中)' },
+  'gms-removed': {
+    en: 'removed this gateway; "enrol --force" with a new token enrols it anew',
+    ja: 'このゲートウェイは削除されました(新しいトークンを使い「enrol --force」で登録し直してください)',
+  },
   'kind-bridge': { en: 'bridge', ja: 'ブリッジ' },
   'kind-router': { en: 'router', ja: 'ルータ' },
   'kind-host': { en: 'host', ja: 'ホスト' },
@@ -186,9 +194,13 @@ export const messages = {
     ja: '例外「{exception}」に該当するため、保護せずに通します。',
   },
   'explain-no-exception': { en: 'No exception covers them.', ja: '該当する例外はありません。' },
+  'explain-some-excepted': {
+    en: 'The exception {exception} lets some of them pass without protection. For all others:',
+    ja: '例外「{exception}」に該当するものは、保護せずに通します。それ以外については次のとおりです。',
+  },
   'explain-never': {
-    en: 'Multicast, broadcast and link-local addresses are never negotiated: an open gateway passes them, a closed one only what an exception names.',
-    ja: 'マルチキャスト、ブロードキャスト、リンクローカルのアドレスはネゴシエーションの対象外です。開放モードでは通し、閉域モードでは例外で指定したものだけを通します。',
+    en: 'Multicast, broadcast, link-local and loopback addresses are never negotiated: an open gateway passes them, a closed one only what an exception names.',
+    ja: 'マルチキャスト、ブロードキャスト、リンクローカル、ループバックのアドレスはネゴシエーションの対象外です。開放モードでは通し、閉域モードでは例外で指定したものだけを通します。',
   },
   'explain-keys': {
     en: 'The gateway has its keys (state: {state}).',

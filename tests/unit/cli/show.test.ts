@@ -118,6 +118,20 @@ describe('explain', () => {
     ]);
   });
 
+  test('an exception for a protocol or port is told, and the rest is explained', () => {
+    const exception = { address: '10.1.0.9/32', protocol: 'udp', port: 123, direction: 'out' };
+    const lines = told({ verdict: 'discard', reason: 'own-mode-closed', pairs: [PAIRS[0]!], exception });
+    expect(lines[0]).toBe('Packets to 10.1.0.9: discarded');
+    expect(lines[3]).toBe(
+      '  1. The exception 10.1.0.9/32 udp 123 out lets some of them pass without protection. For all others:',
+    );
+  });
+
+  test('a pair that waits for its next packet is not known', () => {
+    const waiting = { ...PAIRS[0]!, verdict: 'unknown' as const };
+    expect(told({ pairs: [waiting] })[4]).toBe('  3. Nothing is known about this pair yet.');
+  });
+
   test('an unknown address that was protected before', () => {
     const lines = told({ protectedPrefix: true, remembered: { ge: 'ffeeddccbbaa9988' as GeId, transform: 'sealed' } });
     expect(lines[0]).toBe('Packets to 10.1.0.9: undecided');
