@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '#gms/endpoint.ts';
+import { kindSchema, modeSchema } from '#gms/enrolment.ts';
 import { GmsError } from '#gms/errors.ts';
 import { localTime } from '#terminal/quantity.ts';
 import { list, table } from '#terminal/table.ts';
@@ -91,6 +92,10 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   const several = (text: string, before: readonly string[] = []): string[] =>
     text === 'none' ? [...before] : [...before, text];
   const whole = (text: string): number => (/^\d{1,10}$/.test(text) ? Number(text) : usage('bad.number', { text }));
+  const oneOf =
+    (choices: readonly string[]) =>
+    (text: string): string =>
+      choices.includes(text) ? text : usage('bad.choice', { text, choices: choices.join(', ') });
   const duration = (text: string): number => {
     const match = /^(\d{1,6})([smhd])$/.exec(text);
     if (match === null) return usage('bad.duration', { text });
@@ -100,7 +105,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
     values.length === 0
       ? t('list.empty')
       : table(
-          head.map((key) => ({ title: t(key) })),
+          head.map((key) => ({ title: t(key), right: key === 'column.number' })),
           values.map(row),
         ).join('\n');
   const leafCommand = (parent: Command, name: string, help: MessageKey): Command =>
@@ -177,7 +182,8 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
 
   const ge = program.command('ge').description(t('ge.help'));
   leafCommand(ge, 'list', 'ge.list.help').action(async (options: Shared) => {
-    const elements = await ask<ElementView[]>(options.state, 'GET', '/elements');
+    const listed = await ask<ElementView[]>(options.state, 'GET', '/elements');
+    const elements = listed.toSorted((a, b) => a.name.localeCompare(b.name) || b.lastSeen - a.lastSeen);
     const head = [
       'column.name',
       'column.id',
@@ -205,8 +211,8 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   });
   leafCommand(ge, 'set <ge>', 'ge.set.help')
     .option('--name <name>', t('token.name'))
-    .option('--kind <kind>', t('token.kind'))
-    .option('--mode <mode>', t('token.mode'))
+    .option('--kind <kind>', t('token.kind'), oneOf(kindSchema.options))
+    .option('--mode <mode>', t('token.mode'), oneOf(modeSchema.options))
     .action(async (which: string, options: Shared & { name?: string; kind?: string; mode?: string }) => {
       const { name, kind, mode } = options;
       const path = `/elements/${encodeURIComponent(which)}`;
@@ -221,8 +227,8 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   const token = program.command('token').description(t('token.help'));
   leafCommand(token, 'create', 'token.create.help')
     .option('--name <name>', t('token.name'))
-    .option('--kind <kind>', t('token.kind'))
-    .option('--mode <mode>', t('token.mode'))
+    .option('--kind <kind>', t('token.kind'), oneOf(kindSchema.options))
+    .option('--mode <mode>', t('token.mode'), oneOf(modeSchema.options))
     .option('--group <group...>', t('token.group'), several)
     .option('--ttl <duration>', t('token.ttl'), duration)
     .action(

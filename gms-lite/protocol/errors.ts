@@ -33,8 +33,8 @@ const sentences = {
     ja: 'GMSのどのアドレスも応答しません({addresses})。ケーブル、アドレス、ファイアウォールを確認してください',
   },
   'already-enrolled': {
-    en: 'this gateway is already enrolled as {name} ({ge}): force it to give that up and enrol anew',
-    ja: 'このゲートウェイはすでに{name}({ge})として登録済みです。破棄して登録し直すには強制を指定してください',
+    en: 'this gateway is already enrolled as {name} ({ge}): --force gives that up and enrols anew',
+    ja: 'このゲートウェイはすでに{name}({ge})として登録済みです。破棄して登録し直すには--forceを指定してください',
   },
   'bad-answer': {
     en: 'the GMS answered something that this version does not understand: {problem}',
@@ -88,8 +88,8 @@ const sentences = {
     ja: '{directory}にはすでにGMSがあります。別のディレクトリを指定してください',
   },
   'not-initialized': {
-    en: '{directory} holds no GMS: run "gms-lite init" first',
-    ja: '{directory}にGMSがありません。先に「gms-lite init」を実行してください',
+    en: '{directory} holds no GMS: make one with "init" first',
+    ja: '{directory}にGMSがありません。先に「init」で作ってください',
   },
   /* administration */
   'bad-field': { en: '{field}: {problem}', ja: '{field}: {problem}' },
@@ -127,8 +127,8 @@ const sentences = {
   'not-member': { en: '{ge} does not belong to group {group}', ja: '{ge}はグループ{group}に属していません' },
   'too-many': { en: 'at most {limit} {what} are possible', ja: '{what}は最大{limit}個です' },
   'not-running': {
-    en: 'no gms-lite is running in {directory}: start it with "gms-lite run"',
-    ja: '{directory}で動作中のgms-liteがありません。「gms-lite run」で起動してください',
+    en: 'no gms-lite is running in {directory}: start it with "run"',
+    ja: '{directory}で動作中のgms-liteがありません。「run」で起動してください',
   },
   'already-running': {
     en: 'a gms-lite is already running in {directory}',

@@ -70,6 +70,10 @@ describe('gms-lite', { timeout: 60_000 }, () => {
       code: 2,
       err: expect.stringMatching(/^gms-lite: --ttl <duration>: 「soon」は期間ではありません/),
     });
+    expect(await gms(['token', 'create', '--mode', 'shut'])).toMatchObject({
+      code: 2,
+      err: 'gms-lite: --mode <mode>: “shut” is not one of open, closed\n',
+    });
     expect((await gms(['--help'])).code).toBe(0);
     const again = await gms(['run', '--json']);
     expect([again.code, JSON.parse(again.err).error]).toEqual([1, 'already-running']);
