@@ -61,7 +61,11 @@ export const DROPS = [
     '相手ゲートウェイとのネゴシエーションが失敗した',
   ),
   reason('refused-non-ip', 'non-IP frames are refused here', '非IPフレームはここでは拒否される'),
-  reason('refused-multicast', 'closed mode: multicast that no exception names', '閉域モード: 例外にないマルチキャスト'),
+  reason(
+    'refused-multicast',
+    'closed mode or no keys: multicast that no exception names',
+    '閉域モードまたは鍵なし: 例外にないマルチキャスト',
+  ),
   reason('ip-mapped-address', 'an IPv6 packet with an IPv4-mapped address', 'IPv4射影アドレスを持つIPv6パケット'),
   /* hold queue */
   reason('hold-full', 'too many packets wait for the negotiation', 'ネゴシエーション待ちのパケットが多すぎる'),
