@@ -51,7 +51,7 @@ const words = {
   },
   control: {
     en: 'The control: with the gateways released, the same capture reads {readable} of {frames} frames.',
-    ja: '対照実験: ゲートウェイを解放すると、同じキャプチャで{frames}フレーム中{readable}が読めます。',
+    ja: '対照実験: ゲートウェイを開放すると、同じキャプチャで{frames}フレーム中{readable}が読めます。',
   },
   'check-good': { en: 'ok     {name}: {detail}', ja: '合格   {name}: {detail}' },
   'check-bad': { en: 'WRONG  {name}: {detail}', ja: '不合格 {name}: {detail}' },
