@@ -110,8 +110,9 @@ test.each(Object.entries(places))('%s', async (_, make) => {
     expect(await answers(client, to)).toBe(0);
     await b.start();
     await b.reaches('running');
-    /* ge-a asks again when its refusal has run out. */
-    await until('the pairs are protected again', async () => (await answers(client, to)) === 2);
+    /* What ge-b's side begins ends ge-a's refusal before its time. */
+    await until('the pairs are protected again', async () => (await answers(server, from)) === 2);
+    expect(await answers(client, to)).toBe(2);
     await closed.stop();
     expect(closed.countFramesWith()).toBe(0);
   });

@@ -18,7 +18,7 @@ import { type BridgeLab, bridge, H1, H2 } from './topologies/bridge.ts';
 const BYTES = 160_000_000;
 const RATE = '20M';
 /** Where a member goes and comes back within. */
-const SHORT = 60_000_000;
+const SHORT = 40_000_000;
 const GROUP = 'plant';
 
 describe.each([1, 2])('workers: %i', (workers) => {
