@@ -423,7 +423,7 @@ export class Datapath {
 
   setIdentity(identity: Identity | undefined, now: Millis): void {
     this.#now = now;
-    this.policy.mode = identity?.mode;
+    this.policy.setIdentity(identity);
     this.negotiator.setIdentity(identity, this.pairs.values(), now);
     this.flush(now);
   }

@@ -368,7 +368,10 @@ export class Negotiator {
   ): DprpPolicy {
     return {
       protectedPrefix: (peer) => policy.isProtected(bytesToWords(peer)),
-      remembered: (peer) => remembered.get(bytesToWords(peer), now()),
+      remembered: (peer) => {
+        const known = remembered.get(bytesToWords(peer), now());
+        return known && { ge: known.ge, transform: known.transform, removed: policy.removed.has(known.ge) };
+      },
       heldGenerations: (of) => {
         const pair = lane.findPair(of);
         let mask = 0;

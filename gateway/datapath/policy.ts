@@ -2,7 +2,7 @@
  * What this gateway is allowed to do apart from keys: exceptions, protected prefixes, mode (§ 3.8, 3.9).
  * Compiled once when it changes; matching allocates nothing.
  */
-import type { Mode } from '#dprp/spec.ts';
+import type { GeId, Identity, Mode } from '#dprp/spec.ts';
 import { PrefixTable } from '#wire/address.ts';
 import { dropCode } from '#wire/drops.ts';
 import { type Frame, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
@@ -47,6 +47,8 @@ type Addressed = Pick<Frame, 'source' | 'destination' | 'sourcePort' | 'destinat
 export class Policy {
   /** undefined: no keys yet. */
   mode: Mode | undefined;
+  /** Gateways that the GMS removed from a group. */
+  removed: ReadonlySet<GeId> = new Set();
   settings: PolicySettings;
   /** By exception, in their order. */
   hits: Float64Array;
@@ -57,6 +59,11 @@ export class Policy {
     this.settings = settings;
     this.hits = new Float64Array(0);
     this.set(settings);
+  }
+
+  setIdentity(identity: Identity | undefined): void {
+    this.mode = identity?.mode;
+    this.removed = new Set(identity?.revoked.map(({ ge }) => ge));
   }
 
   /** Hit counters of exceptions that stay are kept. @throws RangeError naming a text that is no prefix */

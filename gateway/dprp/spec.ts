@@ -192,8 +192,10 @@ export interface DprpCrypto {
 export interface DprpPolicy {
   /** True when the GMS names the peer address as protected: no plaintext to it, ever (§ downgrade). */
   protectedPrefix(peer: Uint8Array): boolean;
-  /** The GE and transform remembered for a peer address, while remembered. */
-  remembered(peer: Uint8Array): { readonly ge: GeId; readonly transform: TransformName } | undefined;
+  /** The GE and transform remembered for a peer address, while remembered; `removed`: by the GMS, since then. */
+  remembered(
+    peer: Uint8Array,
+  ): { readonly ge: GeId; readonly transform: TransformName; readonly removed: boolean } | undefined;
   /** Generations (bit 0–3) that this side still holds for the pair. */
   heldGenerations(pair: Pair): number;
   /** True while the pair is protected: an association of it sends. */

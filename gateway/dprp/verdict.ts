@@ -16,7 +16,8 @@ export function objection(policy: DprpPolicy, pair: Pair, peerGe: GeId, decision
   const remembered = policy.remembered(pair.peer);
   if (decision.outcome === 'protect') {
     if (remembered === undefined) return undefined;
-    if (remembered.ge !== peerGe) return { reason: 'remembered', alarm: 'other-ge' };
+    /* A gateway that the GMS removed does not come back: whoever else proves the group may stand in its place. */
+    if (remembered.ge !== peerGe && !remembered.removed) return { reason: 'remembered', alarm: 'other-ge' };
     const weaker = remembered.transform === 'sealed' && decision.transform === 'pccom';
     return weaker ? { reason: 'remembered', alarm: 'downgrade' } : undefined;
   }

@@ -80,8 +80,8 @@ const messages = {
     ja: '平文を決して通さないプレフィックス。繰り返し可。「none」で空にする',
   },
   'policy.exception': {
-    en: 'PREFIX[,PROTOCOL[,PORT]][,in|out|both] that always passes; repeat for several, "none" for none',
-    ja: '常に通す例外 PREFIX[,プロトコル[,ポート]][,in|out|both]。繰り返し可。「none」で空にする',
+    en: 'PREFIX[,PROTOCOL[,PORT]][,in|out|both] that always passes (default: out); repeat for several, "none" for none',
+    ja: '常に通す例外 PREFIX[,プロトコル[,ポート]][,in|out|both](既定はout)。繰り返し可。「none」で空にする',
   },
   'policy.offline': {
     en: 'hours for which keys stay valid without the GMS, 0 for without end',

@@ -36,7 +36,7 @@ export function parseException(text: string): BundleException {
   };
   const parts = text.split(',').map((part) => part.trim());
   const last = parts.at(-1);
-  const direction = last === 'in' || last === 'out' || last === 'both' ? last : 'both';
+  const direction = last === 'in' || last === 'out' || last === 'both' ? last : 'out';
   const [address, protocol, port, ...rest] = direction === last ? parts.slice(0, -1) : parts;
   if (address === undefined || rest.length > 0) return fail();
   const named = protocol === 'tcp' || protocol === 'udp' || protocol === 'icmp' ? protocol : undefined;

@@ -161,7 +161,10 @@ export class Gateway {
     this.crypto = countingCrypto(this.provider as never);
     const policy: DprpPolicy = {
       protectedPrefix: (peer) => this.prefixes.has(textKey(peer)),
-      remembered: (peer) => this.remembered.get(textKey(peer)),
+      remembered: (peer) => {
+        const known = this.remembered.get(textKey(peer));
+        return known && { ...known, removed: false };
+      },
       heldGenerations: (pair) =>
         this.state(pair).generations.reduce((mask, agreement, g) => mask | (agreement ? 1 << g : 0), 0),
       hasShownProtected: () => this.shownProtected,

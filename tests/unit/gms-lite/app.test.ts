@@ -148,7 +148,7 @@ describe('administration', () => {
     expect(policy.protectedPrefixes).toEqual(['10.0.0.0/8', '2001:db8::/32', '192.0.2.9/32']);
     expect(policy.exceptions).toEqual([
       { address: '192.0.2.1/32', protocol: 'udp', port: 123, direction: 'out' },
-      { address: '198.51.100.0/24', protocol: 47, direction: 'both' },
+      { address: '198.51.100.0/24', protocol: 47, direction: 'out' },
       { address: '2001:db8::5/128', direction: 'in' },
     ]);
   });
