@@ -64,6 +64,9 @@ describe.each([1, 2])('workers: %i', (workers) => {
     expect(running.program.running).toBe(true);
     expect(await running.done).toMatchObject({ exitCode: 0, bytes: BYTES, checksum: file.checksum });
     expect(await pinging).toMatchObject({ sent: 800, answered: 800 });
+    /* What TCP would hide: packets of a generation that ended too early. */
+    for (const box of [net.a, net.b])
+      expect(Object.keys(await box.drops()).filter((d) => d.startsWith('sealed-'))).toEqual([]);
   });
 
   test('without the GMS a gateway starts from what it keeps, and is told of what it missed when the GMS is back', async () => {
