@@ -16,8 +16,6 @@ export default defineConfig({
           name: 'lab',
           include: ['tests/lab/**/*.test.ts'],
           fileParallelism: false,
-          /* Real time and real programs share two cores: what fails once is tried once more, and the report says so. */
-          retry: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
