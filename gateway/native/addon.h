@@ -22,8 +22,12 @@ enum {
     F_VLAN_TPID,
     F_STATUS,
     F_PORT,
-    F_STRIDE = 16
+    F_NEXT,
+    F_STRIDE = 20
 };
+
+/* F_FLAGS beyond those of struct virtio_net_hdr; the same value as gateway/wire/record.ts. */
+enum { VNET_JOINED = 0x100 };
 
 /* Shape of a receive slot; the same values as gateway/wire/record.ts. */
 enum {

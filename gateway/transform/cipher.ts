@@ -31,6 +31,26 @@ export const OP_SEAL = 0;
 export const OP_OPEN = 1;
 /** Internet checksum (RFC 1071) of J_SRC, J_LENGTH on top of J_AAD: not inverted. */
 export const OP_SUM = 2;
+/**
+ * Length-preserving, without a tag (docs/transforms.md § pccom): J_LENGTH bytes from J_SRC to J_DST, cut into segments of
+ * J_SEGMENT bytes and a rest; 0 means one segment. A segment of 16 bytes or more goes through HCTR2-AES-256 under J_KEY, of
+ * 1–15 bytes through FF1-AES-256 under J_SHORT_KEY. J_AAD, J_AAD_LENGTH is the tweak, at most TWEAK_MAX bytes; where there are
+ * several segments, the big-endian 32-bit word at its offset TWEAK_SEQUENCE grows by J_SEGMENT from one to the next. The
+ * tweak in the slab is not changed.
+ */
+export const OP_ENCIPHER = 3;
+export const OP_DECIPHER = 4;
+/**
+ * The mask of a keyed checksum, 16 bits, into J_STATUS: a PRF under J_KEY (an `expandMask` key) over J_AAD, J_AAD_LENGTH
+ * and J_SRC, J_LENGTH.
+ */
+export const OP_MASK = 5;
+/** Columns of OP_ENCIPHER and OP_DECIPHER that an AEAD job calls otherwise. */
+export const J_SHORT_KEY = 7;
+export const J_SEGMENT = 8;
+/** Where a tweak holds the TCP sequence number. */
+export const TWEAK_SEQUENCE = 8;
+export const TWEAK_MAX = 256;
 
 export const STATUS_OK = 0;
 /** The tag does not verify; the destination holds zeros. */
@@ -64,6 +84,12 @@ export interface CipherProvider {
   expand(prk: KeyIndex, info: Uint8Array): KeyIndex;
   /** HKDF-SHA-256-Expand to key and salt of an AEAD, ready for jobs. */
   expandAead(prk: KeyIndex, info: Uint8Array, algorithm: AeadAlgorithm): KeyIndex;
+  /** HKDF-SHA-256-Expand to an HCTR2-AES-256 key, for J_KEY of OP_ENCIPHER and OP_DECIPHER. */
+  expandWide(prk: KeyIndex, info: Uint8Array): KeyIndex;
+  /** HKDF-SHA-256-Expand to an FF1-AES-256 key, for J_SHORT_KEY. */
+  expandShort(prk: KeyIndex, info: Uint8Array): KeyIndex;
+  /** HKDF-SHA-256-Expand to the key of OP_MASK. */
+  expandMask(prk: KeyIndex, info: Uint8Array): KeyIndex;
   /** HMAC-SHA-256, 32 bytes. */
   mac(key: KeyIndex, data: Uint8Array): Uint8Array;
   /** Forgets a key: its place is zeroed and may be reused. */

@@ -8,11 +8,11 @@ import { F_STRIDE } from '#wire/record.ts';
 import { J_STRIDE } from './cipher.ts';
 
 /** Columns of a record that belong to the work list. */
-export const W_KIND = 11; /* KIND_* */
-export const W_JOB = 12; /* index of the first job that decides about this record */
-export const W_JOBS = 13; /* how many jobs decide: all must succeed */
-export const W_STATE = 14; /* for KIND_OPENED: `slot` of the transform state, for the replay window */
-export const W_MTU = 15; /* layer-3 bytes that the path carries where that is less than the port's MTU; 0: the port's */
+export const W_KIND = 12; /* KIND_* */
+export const W_JOB = 13; /* index of the first job that decides about this record */
+export const W_JOBS = 14; /* how many jobs decide: all must succeed */
+export const W_STATE = 15; /* for KIND_OPENED: `slot` of the transform state, for the replay window */
+export const W_MTU = 16; /* layer-3 bytes that the path carries where that is less than the port's MTU; 0: the port's */
 
 /** Forwarded as it is; no job decides. */
 export const KIND_PLAIN = 0;

@@ -1,8 +1,8 @@
 /**
  * Frame records: how a batch of frames is described beside the slab that holds their bytes.
  *
- * A batch is an Int32Array of records, F_STRIDE columns each. Columns 0–9 are the ports' (the addon reads and
- * writes the same numbers, `gateway/native/addon.h`); columns 10–15 belong to whoever owns the batch.
+ * A batch is an Int32Array of records, F_STRIDE columns each. Columns 0–11 are the ports' (the addon reads and
+ * writes the same numbers, `gateway/native/addon.h`); columns 12–19 belong to whoever owns the batch.
  */
 export const F_OFFSET = 0; /* bytes from the start of the slab to the destination MAC address */
 export const F_LENGTH = 1; /* bytes of the frame, without a VLAN tag that F_VLAN_TCI carries */
@@ -15,11 +15,19 @@ export const F_VLAN_TCI = 7; /* outer tag's TCI (0–65535), -1 for none: Linux 
 export const F_VLAN_TPID = 8; /* outer tag's TPID (0x8100, 0x88a8), 0 for none */
 export const F_STATUS = 9; /* receive: bytes that did not fit the slot (0: whole); transmit: 0 or the errno */
 export const F_PORT = 10; /* transmit: which port (PORT_*) */
-export const F_STRIDE = 16;
+/**
+ * Transmit: index within the batch, plus one, of the record whose bytes follow in the same frame; 0 for none. The first
+ * record of such a chain has the headers and says everything about the frame; of the others, which bear VNET_JOINED,
+ * the port reads F_OFFSET, F_LENGTH and F_NEXT only, and sends them with their first.
+ */
+export const F_NEXT = 11;
+export const F_STRIDE = 20;
 
 /** F_FLAGS, as in struct virtio_net_hdr. */
 export const VNET_NEEDS_CSUM = 1;
 export const VNET_DATA_VALID = 2;
+/** Transmit: the bytes of this record leave as part of another record's frame (F_NEXT). */
+export const VNET_JOINED = 0x100;
 
 /** F_GSO_TYPE, as in struct virtio_net_hdr. */
 export const GSO_NONE = 0;
