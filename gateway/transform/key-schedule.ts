@@ -4,10 +4,10 @@
  *   key = HKDF-SHA-256-Expand(PRK, label ‖ transcript hash)
  *
  * Every label names format version, direction and purpose. The transcript hash is always 32 bytes and stands last, so
- * no two labels yield the same input. Another transform adds labels here: `hctr2`, `ff1` and `checksum mask` are its
- * purposes; `confirm` is DPRP's own.
+ * no two labels yield the same input. `confirm` is DPRP's own.
  */
 import { type AeadAlgorithm, type CipherProvider, HASH_LENGTH, type KeyIndex } from './cipher.ts';
+import type { PccomKeys } from './pccom-state.ts';
 
 export type Direction = 'i>r' | 'r>i';
 export type Purpose = 'aead' | 'hctr2' | 'ff1' | 'checksum mask' | 'confirm';
@@ -38,4 +38,22 @@ export function sealedKeys(
   const forward = provider.expandAead(prk, keyInfo('gscip 1 i>r aead', transcript), algorithm);
   const backward = provider.expandAead(prk, keyInfo('gscip 1 r>i aead', transcript), algorithm);
   return role === 'initiator' ? { sendKey: forward, receiveKey: backward } : { sendKey: backward, receiveKey: forward };
+}
+
+/** Keys of transform `pccom`, in the same way; masks only where the group's checksums are keyed. */
+export function pccomKeys(
+  provider: Pick<CipherProvider, 'expandWide' | 'expandShort' | 'expandMask'>,
+  prk: KeyIndex,
+  transcript: Uint8Array,
+  role: 'initiator' | 'responder',
+  keyed: boolean,
+): { readonly send: PccomKeys; readonly receive: PccomKeys } {
+  const direction = (name: Direction): PccomKeys => ({
+    wide: provider.expandWide(prk, keyInfo(`gscip 1 ${name} hctr2`, transcript)),
+    short: provider.expandShort(prk, keyInfo(`gscip 1 ${name} ff1`, transcript)),
+    mask: keyed ? provider.expandMask(prk, keyInfo(`gscip 1 ${name} checksum mask`, transcript)) : undefined,
+  });
+  const forward = direction('i>r');
+  const backward = direction('r>i');
+  return role === 'initiator' ? { send: forward, receive: backward } : { send: backward, receive: forward };
 }
