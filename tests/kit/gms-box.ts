@@ -1,6 +1,7 @@
 /** The GMS of a lab: gms-lite as it is shipped, driven by its own command line. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { TransformName } from '#dprp/spec.ts';
 import type { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
 import { type Program, run } from './process.ts';
@@ -37,12 +38,15 @@ export class GmsBox {
     machine: Machine,
     addresses: readonly string[],
     groups: readonly string[],
+    transform: TransformName = 'sealed',
   ): Promise<GmsBox> {
     const gms = new GmsBox(machine, join(lab.directory('gms'), 'state'));
     const endpoints = addresses.map((a) => (a.includes(':') ? `[${a}]:${GMS_PORT}` : `${a}:${GMS_PORT}`));
     await gms.command('init', '--address', ...endpoints);
     await gms.start();
-    for (const g of groups) await gms.command('group', 'create', g, '--rotate', 'never');
+    for (const g of groups) {
+      await gms.command('group', 'create', g, '--rotate', 'never', '--transform', transform);
+    }
     return gms;
   }
 

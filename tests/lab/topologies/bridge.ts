@@ -11,6 +11,7 @@
  *   h1 .1 ── [ge-a] ───────────── [ge-b] ── h2 .2
  *              └ 10.70.1.0/30 ─ gms ─ 10.70.2.0/30 ┘
  */
+import type { TransformName } from '#dprp/spec.ts';
 import { GatewayBox, type GatewayPlan, type Gateways, startGateways } from '#kit/gateway-box.ts';
 import { GmsBox } from '#kit/gms-box.ts';
 import type { Lab } from '#kit/lab.ts';
@@ -21,6 +22,8 @@ export interface BridgeOptions {
   readonly wan?: 'switch' | 'cable';
   /** Of both gateways unless said for one. */
   readonly workers?: number;
+  /** Of the group of both gateways; `sealed` unless said. */
+  readonly transform?: TransformName;
   readonly a?: Partial<GatewayPlan>;
   readonly b?: Partial<GatewayPlan>;
 }
@@ -93,7 +96,7 @@ export async function bridge(lab: Lab, options: BridgeOptions): Promise<BridgeLa
     b,
     gmsMachine,
     makeGms() {
-      gms ??= GmsBox.make(lab, gmsMachine, gmsAddresses, [GROUP]);
+      gms ??= GmsBox.make(lab, gmsMachine, gmsAddresses, [GROUP], options.transform);
       return gms;
     },
     async startGateways() {
