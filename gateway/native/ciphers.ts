@@ -16,6 +16,9 @@ export interface NativeCiphers {
   extract(salt: Uint8Array, ...ikm: number[]): number;
   expand(prk: number, info: Uint8Array): number;
   expandAead(prk: number, info: Uint8Array, algorithm: number): number;
+  expandWide(prk: number, info: Uint8Array): number;
+  expandShort(prk: number, info: Uint8Array): number;
+  expandMask(prk: number, info: Uint8Array): number;
   /** Writes 32 bytes. */
   mac(key: number, data: Uint8Array, out: Uint8Array): void;
   /** `sealed` is 16 bytes longer than `plaintext`. */

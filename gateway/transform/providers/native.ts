@@ -65,6 +65,18 @@ class NativeProvider implements CipherProvider {
     return this.#hold(native.expandAead(prk, info, algorithm));
   }
 
+  expandWide(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#hold(native.expandWide(prk, info));
+  }
+
+  expandShort(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#hold(native.expandShort(prk, info));
+  }
+
+  expandMask(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#hold(native.expandMask(prk, info));
+  }
+
   mac(key: KeyIndex, data: Uint8Array): Uint8Array {
     const out = new Uint8Array(MAC_LENGTH);
     native.mac(key, data, out);

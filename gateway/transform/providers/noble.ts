@@ -21,7 +21,8 @@ import {
   SYMMETRIC_KEY_LENGTH,
 } from '../cipher.ts';
 import { createGrantMemory, GrantTable } from './noble-grants.ts';
-import { type AeadKey, runJobs } from './noble-jobs.ts';
+import { type JobKey, runJobs } from './noble-jobs.ts';
+import { hashedKey } from './noble-wide.ts';
 
 /** As many as the native slab has. */
 const KEY_PLACES = 16_384;
@@ -44,7 +45,7 @@ class NobleProvider implements CipherProvider {
   readonly name = 'noble';
   readonly aesInHardware = false;
   readonly #keys = new Map<number, PlainKey>();
-  readonly #aeads = new Map<number, AeadKey>();
+  readonly #jobKeys = new Map<number, JobKey>();
   readonly #grants: GrantTable;
   #next = 1;
 
@@ -94,21 +95,29 @@ class NobleProvider implements CipherProvider {
   }
 
   expand(prk: KeyIndex, info: Uint8Array): KeyIndex {
-    const { bytes } = this.#find('prk', prk, FOR_HASHING);
-    mustBytes('info', info);
-    return this.#keep(expand(sha256, bytes, info, SYMMETRIC_KEY_LENGTH), FOR_HASHING);
+    return this.#keep(this.#expand(prk, info, SYMMETRIC_KEY_LENGTH), FOR_HASHING);
   }
 
   expandAead(prk: KeyIndex, info: Uint8Array, algorithm: AeadAlgorithm): KeyIndex {
-    const { bytes } = this.#find('prk', prk, FOR_HASHING);
+    this.#find('prk', prk, FOR_HASHING);
     mustBytes('info', info);
     if (typeof algorithm !== 'number') throw new TypeError('algorithm: number expected');
     if (algorithm !== 0 && algorithm !== 1) throw new RangeError('algorithm: whole number from 0 to 1 expected');
-    const both = expand(sha256, bytes, info, AEAD_KEY_LENGTH);
+    const both = this.#expand(prk, info, AEAD_KEY_LENGTH);
     const key = both.subarray(0, SYMMETRIC_KEY_LENGTH);
-    const index = this.#index();
-    this.#aeads.set(index, { algorithm, key, salt: both.subarray(SYMMETRIC_KEY_LENGTH) });
-    return index;
+    return this.#keepForJobs({ kind: 'aead', algorithm, key, salt: both.subarray(SYMMETRIC_KEY_LENGTH) });
+  }
+
+  expandWide(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#keepForJobs({ kind: 'wide', ...hashedKey(this.#expand(prk, info, SYMMETRIC_KEY_LENGTH)) });
+  }
+
+  expandShort(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#keepForJobs({ kind: 'short', key: this.#expand(prk, info, SYMMETRIC_KEY_LENGTH) });
+  }
+
+  expandMask(prk: KeyIndex, info: Uint8Array): KeyIndex {
+    return this.#keepForJobs({ kind: 'mask', ...hashedKey(this.#expand(prk, info, SYMMETRIC_KEY_LENGTH)) });
   }
 
   mac(key: KeyIndex, data: Uint8Array): Uint8Array {
@@ -118,12 +127,11 @@ class NobleProvider implements CipherProvider {
   }
 
   release(key: KeyIndex): void {
-    const aead = this.#aeads.get(key);
-    if (aead === undefined) this.#find('key', key, FOR_HASHING | FOR_EXCHANGE).bytes.fill(0);
-    aead?.key.fill(0);
-    aead?.salt.fill(0);
+    const jobKey = this.#jobKeys.get(key);
+    if (jobKey === undefined) this.#find('key', key, FOR_HASHING | FOR_EXCHANGE).bytes.fill(0);
+    for (const part of Object.values(jobKey ?? {})) if (part instanceof Uint8Array) part.fill(0);
     this.#keys.delete(key);
-    this.#aeads.delete(key);
+    this.#jobKeys.delete(key);
   }
 
   grant(key: KeyIndex): bigint {
@@ -167,15 +175,15 @@ class NobleProvider implements CipherProvider {
   }
 
   run(slab: Uint8Array, jobs: Int32Array, count: number): void {
-    runJobs((index) => this.#aeads.get(index), slab, jobs, count);
+    runJobs((index) => this.#jobKeys.get(index), slab, jobs, count);
   }
 
   close(): void {
-    for (const key of [...this.#keys.keys(), ...this.#aeads.keys()]) this.release(key as KeyIndex);
+    for (const key of [...this.#keys.keys(), ...this.#jobKeys.keys()]) this.release(key as KeyIndex);
   }
 
   #index(): KeyIndex {
-    if (this.#keys.size + this.#aeads.size >= KEY_PLACES) throw new Error(`all ${KEY_PLACES} key places are taken`);
+    if (this.#keys.size + this.#jobKeys.size >= KEY_PLACES) throw new Error(`all ${KEY_PLACES} key places are taken`);
     if (this.#next > LAST_INDEX) throw new Error('all key indices were used; start a new provider');
     return this.#next++ as KeyIndex;
   }
@@ -186,11 +194,23 @@ class NobleProvider implements CipherProvider {
     return index;
   }
 
+  #keepForJobs(key: JobKey): KeyIndex {
+    const index = this.#index();
+    this.#jobKeys.set(index, key);
+    return index;
+  }
+
+  #expand(prk: KeyIndex, info: Uint8Array, length: number): Uint8Array {
+    const { bytes } = this.#find('prk', prk, FOR_HASHING);
+    mustBytes('info', info);
+    return expand(sha256, bytes, info, length);
+  }
+
   #find(name: string, index: KeyIndex, uses: number): PlainKey {
     if (typeof index !== 'number') throw new TypeError(`${name}: number expected`);
     const key = this.#keys.get(index);
     if (key !== undefined && (key.uses & uses) !== 0) return key;
-    if (key === undefined && !this.#aeads.has(index)) {
+    if (key === undefined && !this.#jobKeys.has(index)) {
       throw new RangeError(`${name}: names no key, or one that was released`);
     }
     const wanted = uses === FOR_EXCHANGE ? 'an X25519 secret' : 'a symmetric key';
