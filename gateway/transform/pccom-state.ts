@@ -3,9 +3,7 @@
  * what may be counted is how much the keys have enciphered (docs/transforms.md § pccom).
  */
 import type { KeyIndex } from './cipher.ts';
-
-/** A new generation is due from here on: 2^42 bytes are 2^38 blocks of AES, as for `sealed`. */
-export const RENEW_AFTER_BYTES = 2 ** 42;
+import { RENEW_AFTER_BYTES } from './state.ts';
 
 /** Keys of one direction. */
 export interface PccomKeys {

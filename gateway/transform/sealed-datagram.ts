@@ -25,8 +25,6 @@ import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
 export const TRAILER = 24;
 const TRAILER_TAG = 8;
 const TAG_LENGTH = 16;
-/** Linux's UDP_MAX_SEGMENTS; a UDP superpacket of more is a lie. */
-export const UDP_SEGMENTS_MAX = 128;
 /** What `sealDatagram` returns for a packet whose sender must be told to send smaller ones: `tooBigMtu` says how small. */
 export const TOO_BIG = -0x10000;
 
@@ -37,27 +35,26 @@ const FORGED = dropCode('sealed-forged');
 const SUPERPACKET = dropCode('sealed-superpacket');
 const EXHAUSTED = dropCode('sealed-exhausted');
 const TOO_LONG = dropCode('sealed-too-long');
-const BAD_GSO = dropCode('gso-bad');
 const BAD_FRAGMENT = dropCode('fragment-bad');
 
 /** First encrypted byte. */
-function clearEnd(frame: Frame): number {
+export function clearEnd(frame: Frame): number {
   return frame.form !== FORM_UDP && isIcmp(frame) ? frame.l4 + ICMP_HEADER : frame.payload;
 }
 
 /** Behind the last byte that counts: what stands behind a UDP length is not carried. */
-function contentEnd(frame: Frame): number {
+export function contentEnd(frame: Frame): number {
   return frame.form === FORM_UDP ? frame.payload + frame.payloadLength : frame.l3End;
 }
 
 /** Offset of the layer-4 checksum field from `l4`; -1 where the protocol has none that must change. */
-function checksumField(frame: Frame, view: DataView): number {
+export function checksumField(frame: Frame, view: DataView): number {
   if (frame.form === FORM_UDP) return view.getUint16(frame.l4 + UDP_CHECKSUM) === 0 ? -1 : UDP_CHECKSUM;
   return isIcmp(frame) ? ICMP_CHECKSUM : -1;
 }
 
 /** ICMP of IPv4 is summed without pseudo-header (RFC 792). */
-function pseudoSum(frame: Frame, length: number): number {
+export function pseudoSum(frame: Frame, length: number): number {
   return frame.form !== FORM_UDP && frame.ipVersion === 4 ? 0 : pseudoHeaderSum(frame, length);
 }
 
@@ -67,11 +64,16 @@ export function mtuFloor(ipVersion: number): number {
 }
 
 /**
- * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the trailer, and never
- * below the floor; packets up to the floor are fragmented by the gateway.
+ * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the transform's overhead, and
+ * never below the floor; packets up to the floor are fragmented by the gateway.
  */
-export function tooBigMtu(frame: Frame, mtu: number): number {
-  return Math.max(mtuFloor(frame.ipVersion), mtu - TRAILER);
+export function tooBigMtu(frame: Frame, mtu: number, overhead = TRAILER): number {
+  return Math.max(mtuFloor(frame.ipVersion), mtu - overhead);
+}
+
+/** True where a packet of `length` bytes, which is too large for its path, may leave in fragments. */
+export function mayFragment(frame: Frame, length: number, reassembled: boolean): boolean {
+  return reassembled || !frame.dontFragment || length <= mtuFloor(frame.ipVersion);
 }
 
 /** Upper bound of the records that `sealDatagram`, and behind the cipher `fragmentRecord`, append. */
@@ -91,12 +93,12 @@ export function sealDatagramBytes(frame: Frame, mtu: number): number {
 /** Bytes that `openDatagram` reserves; it appends one record. `fragmentRecord` needs the bounds below on top. */
 export const OPEN_DATAGRAM_BYTES = AAD_ROOM;
 
-/** Upper bound of the fragments that an opened or sealed packet of this frame makes at `mtu`; 0 when it fits. */
-export function fragmentsOf(frame: Frame, mtu: number): number {
+/** Upper bound of the fragments that a packet of this frame, transformed either way, makes at `mtu`; 0 when it fits. */
+export function fragmentsOf(frame: Frame, mtu: number, overhead = TRAILER): number {
   const length = frame.gsoType === GSO_NONE ? contentEnd(frame) - frame.l3 : clearEnd(frame) - frame.l3 + frame.gsoSize;
-  if (length + TRAILER <= mtu) return 0;
+  if (length + overhead <= mtu) return 0;
   const header = frame.l4 - frame.l3 + FRAGMENT_HEADER;
-  return Math.ceil((length + TRAILER) / Math.max(8, (mtu - header) & ~7));
+  return Math.ceil((length + overhead) / Math.max(8, (mtu - header) & ~7));
 }
 
 /**
@@ -122,12 +124,10 @@ export function sealDatagram(
   const total = contentEnd(frame) - clear;
   const step = frame.gsoType === GSO_NONE ? Math.max(total, 1) : frame.gsoSize;
   const packets = Math.max(1, Math.ceil(total / step));
-  if (packets > UDP_SEGMENTS_MAX) return BAD_GSO;
   const packetLength = clear - frame.l3 + Math.min(step, total);
   const tooLong = packetLength + TRAILER - (frame.ipVersion === 6 ? IPV6_HEADER : 0) > IP_LENGTH_MAX;
   if (packetLength + TRAILER > mtu || tooLong) {
-    const mayFragment = reassembled || !frame.dontFragment || packetLength <= mtuFloor(frame.ipVersion);
-    if (!mayFragment) return TOO_BIG;
+    if (!mayFragment(frame, packetLength, reassembled)) return TOO_BIG;
     if (tooLong) return TOO_LONG;
   }
   if (state.lacksNumbers(packets)) return EXHAUSTED;
@@ -188,7 +188,7 @@ export function sealDatagram(
 }
 
 /** Lengths of an IP packet at `l3` that ends at `end`. */
-function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
+export function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
   if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, end - l3);
   else ipv6SetPayloadLength(view, l3, end - l3 - IPV6_HEADER);
   if (frame.form === FORM_UDP) view.setUint16(l4 + UDP_LENGTH, end - l4);

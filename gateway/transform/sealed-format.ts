@@ -17,7 +17,6 @@
  */
 import { FORM_ECHO, FORM_TCP, FORM_UDP, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
 import { TCP_ACKNOWLEDGEMENT, TCP_URGENT } from '#wire/tcp.ts';
-import type { SealedState } from './state.ts';
 
 export const AAD_LENGTH_V4 = 28;
 export const AAD_LENGTH_V6 = 52;
@@ -28,6 +27,13 @@ export const AUTHENTICATED_FLAGS = 0x3f;
 
 /** Bits that hold the generation, at the top of a number's first word, in both forms. */
 export const GENERATION_SHIFT = 30;
+
+/** Who speaks, and which side's addresses and ports are translated on the way: a SealedState or a PccomState. */
+export interface Ends {
+  readonly initiator: boolean;
+  readonly translatedOwn: boolean;
+  readonly translatedPeer: boolean;
+}
 
 export function aadLength(frame: Frame): number {
   return frame.ipVersion === 4 ? AAD_LENGTH_V4 : AAD_LENGTH_V6;
@@ -47,7 +53,7 @@ export function writeAad(
   view: DataView,
   at: number,
   frame: Frame,
-  state: SealedState,
+  state: Ends,
   outbound: boolean,
   payloadLength: number,
 ): void {

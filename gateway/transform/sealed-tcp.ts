@@ -16,28 +16,24 @@
 import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
 import { type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
-import { IPV4_ID, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
+import { ipv4SetTotalLength } from '#wire/ipv4.ts';
 import { IPV6_HEADER, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import {
   TCP_CHECKSUM,
-  TCP_CWR,
   TCP_FIN,
-  TCP_FLAGS,
   TCP_HEADER,
   TCP_OPTIONS_MAX,
   TCP_PSH,
   TCP_RST,
-  TCP_SEQUENCE,
   TCP_SYN,
-  TCP_URG,
-  TCP_URGENT,
   tcpSetHeaderLength,
 } from '#wire/tcp.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
 import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './sealed-format.ts';
 import type { SealedState } from './state.ts';
+import { TcpPart, writePartHeader } from './tcp-cut.ts';
 import {
   KeptOptions,
   ordinaryLength,
@@ -69,6 +65,7 @@ const EXHAUSTED = dropCode('sealed-exhausted');
 
 /* Scratch of the one thread that runs this module. */
 const kept = new KeptOptions();
+const part = new TcpPart();
 
 /** Upper bound of the records that `sealTcp` appends; ask `work.fits(records, bytes)` with both bounds first. */
 export function sealTcpRecords(frame: Frame, mtu: number): number {
@@ -129,7 +126,6 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
   const headers = linkAndIp + tcpLength;
   const pseudo = pseudoHeaderSum(frame, 0);
   const authenticated = aadLength(frame);
-  const urgent = (flags & TCP_URG) !== 0 ? view.getUint16(frame.l4 + TCP_URGENT) : 0;
   let template = 0;
   let count = 0;
   for (let done = 0; done < total || count === 0; done += step, count++) {
@@ -146,23 +142,10 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
       template = aad;
     } else {
       slab.copyWithin(aad, template, template + AAD_ROOM + headers);
-      if (frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + count) & 0xffff);
     }
-    if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, l4 - l3 + tcpLength + length);
-    else ipv6SetPayloadLength(view, l3, l4 - l3 - IPV6_HEADER + tcpLength + length);
-
-    let segmentFlags = flags;
-    if (done + length < total) segmentFlags &= ~(TCP_FIN | TCP_PSH);
-    if (count > 0) segmentFlags &= ~TCP_CWR;
-    /* The urgent pointer counts from its segment's own sequence number. */
-    const segmentUrgent = Math.max(0, urgent - done);
-    if (segmentUrgent === 0) segmentFlags &= ~TCP_URG;
-    const sequence = (frame.sequence + done) >>> 0;
-    slab[l4 + TCP_FLAGS] = segmentFlags;
-    view.setUint32(l4 + TCP_SEQUENCE, sequence);
-    view.setUint16(l4 + TCP_URGENT, segmentUrgent);
+    writePartHeader(work, frame, l3, l4, tcpLength, done, length, total, count, flags, part);
     view.setUint16(l4 + TCP_CHECKSUM, fold(pseudo + tcpLength + length));
-    writeSegmentAad(view, aad, segmentFlags, length, segmentUrgent, sequence);
+    writeSegmentAad(view, aad, part.flags, length, part.urgent, part.sequence);
 
     const number = state.nextNumber++;
     const option = l4 + TCP_HEADER;

@@ -11,17 +11,24 @@ import { J_STRIDE } from './cipher.ts';
 export const W_KIND = 12; /* KIND_* */
 export const W_JOB = 13; /* index of the first job that decides about this record */
 export const W_JOBS = 14; /* how many jobs decide: all must succeed */
-export const W_STATE = 15; /* for KIND_OPENED: `slot` of the transform state, for the replay window */
+export const W_STATE = 15; /* `slot` of the transform state; for KIND_OPENED its replay window decides, too */
 export const W_MTU = 16; /* layer-3 bytes that the path carries where that is less than the port's MTU; 0: the port's */
 
 /** Forwarded as it is; no job decides. */
 export const KIND_PLAIN = 0;
-/** A sealed frame: its OP_SUM job, when it has one, must give 0xffff, else the device's checksum was wrong. */
+/**
+ * A frame that was sealed, or went through `pccom` either way: its OP_SUM job, when it has one, must give 0xffff, else the
+ * checksum that it came with was wrong.
+ */
 export const KIND_SEALED = 1;
 /** An opened frame: its OP_SUM job, when it has one, must give 0xffff, its OP_OPEN job succeed, its number be new. */
 export const KIND_OPENED = 2;
 /** Settled: not sent. */
 export const KIND_DROPPED = 3;
+/** A frame whose keyed checksum is to be written: `settleKeyedOut` decides. */
+export const KIND_KEYED_OUT = 4;
+/** A frame whose keyed checksum is to be verified: `settleKeyedIn` decides. */
+export const KIND_KEYED_IN = 5;
 
 export class Work {
   readonly slab: Uint8Array;

@@ -184,6 +184,18 @@ export const DROPS = [
     'トレーラを加えるとIPの最大長を超える',
   ),
   reason('tcp-authenticated', 'TCP-MD5 and TCP-AO cannot be sealed', 'TCP-MD5とTCP-AOはsealedで保護できない'),
+  /* transform pccom */
+  reason(
+    'pccom-short-budget',
+    'too many payloads of less than 16 bytes in one second',
+    '1秒あたりの16バイト未満のペイロードが多すぎる',
+  ),
+  reason(
+    'pccom-superpacket',
+    'merged segments have lost their keyed checksums',
+    '結合されたセグメントは鍵付きチェックサムを失っている',
+  ),
+  reason('pccom-forged-checksum', 'the keyed checksum does not verify', '鍵付きチェックサムが一致しない'),
   /* fragments */
   reason(
     'fragment-bad',

@@ -15,7 +15,6 @@ import {
   FORM_TCP,
   FORM_UDP,
   type Frame,
-  IP_LENGTH_MAX,
   PROTO_ICMP,
   PROTO_ICMPV6,
   PROTO_TCP,
@@ -46,7 +45,7 @@ import {
   VNET_NEEDS_CSUM,
 } from './record.ts';
 import { parseTcp, TCP_CHECKSUM } from './tcp.ts';
-import { parseUdp, UDP_CHECKSUM } from './udp.ts';
+import { parseUdp, UDP_CHECKSUM, UDP_SEGMENTS_MAX } from './udp.ts';
 
 const TRUNCATED = dropCode('frame-truncated');
 const SHORT = dropCode('ethernet-short');
@@ -90,7 +89,7 @@ export function parseFrame(slab: Uint8Array, view: DataView, batch: Int32Array, 
   else if (type === ETHERTYPE_IPV6) code = parseIpv6(slab, view, frame, end);
   else setPayload(frame, FORM_NON_IP, at + 2, end);
   if (code === 0 && frame.ipVersion !== 0 && frame.form !== FORM_FRAGMENT) code = parseLayer4(slab, view, frame);
-  return code < 0 ? code : parseOffload(slab, batch, column, frame);
+  return code < 0 ? code : parseOffload(slab, view, batch, column, frame);
 }
 
 /** A protocol of the other IP version is carried like an unknown one. */
@@ -110,7 +109,7 @@ function parseLayer4(slab: Uint8Array, view: DataView, frame: Frame): number {
 }
 
 /** What the vnet header says, believed only where it agrees with the packet's own headers. */
-function parseOffload(slab: Uint8Array, batch: Int32Array, column: number, frame: Frame): number {
+function parseOffload(slab: Uint8Array, view: DataView, batch: Int32Array, column: number, frame: Frame): number {
   const flags = batch[column + F_FLAGS];
   const type = batch[column + F_GSO_TYPE] & ~GSO_ECN;
   const start = frame.offset + batch[column + F_CSUM_START];
@@ -119,9 +118,15 @@ function parseOffload(slab: Uint8Array, batch: Int32Array, column: number, frame
   const own =
     (frame.form === FORM_TCP || frame.form === FORM_UDP) && start === frame.l4 && field === frame.l4 + ownField;
   frame.checksumVerified = (flags & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) !== 0;
+  /* No kernel merges datagrams without checksum, and a pseudo-header's sum is never zero. */
+  const partial = own && (flags & VNET_NEEDS_CSUM) !== 0;
+  if (frame.form === FORM_UDP && (partial || type !== GSO_NONE) && view.getUint16(frame.l4 + UDP_CHECKSUM) === 0) {
+    return BAD_GSO;
+  }
   if (type !== GSO_NONE) {
     const size = batch[column + F_GSO_SIZE];
-    if (!gsoAgrees(frame, type) || size < 1 || size > IP_LENGTH_MAX || frame.payloadLength < 1) return BAD_GSO;
+    if (!gsoAgrees(frame, type) || size < 1 || size > frame.payloadLength) return BAD_GSO;
+    if (type === GSO_UDP_L4 && frame.payloadLength > size * UDP_SEGMENTS_MAX) return BAD_GSO;
     if (!frame.checksumVerified || ((flags & VNET_NEEDS_CSUM) !== 0 && !own)) return BAD_GSO;
     frame.gsoType = type;
     frame.gsoEcn = (batch[column + F_GSO_TYPE] & GSO_ECN) !== 0;

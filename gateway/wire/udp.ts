@@ -13,6 +13,8 @@ export const UDP_DESTINATION_PORT = 2;
 export const UDP_LENGTH = 4; /* header and payload; zero is for jumbograms only (RFC 2675) and is refused */
 export const UDP_CHECKSUM = 6; /* zero: none (IPv4) */
 export const UDP_HEADER = 8;
+/** Linux's UDP_MAX_SEGMENTS; a UDP superpacket of more is a lie. */
+export const UDP_SEGMENTS_MAX = 128;
 
 const BAD_UDP = dropCode('udp-bad-length');
 

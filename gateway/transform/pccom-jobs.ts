@@ -1,0 +1,98 @@
+/** How `pccom` appends to the work list: one line per job, every column written; and how much room that takes. */
+import type { Frame } from '#wire/frame.ts';
+import { F_GSO_SIZE, F_GSO_TYPE, F_STRIDE, GSO_ECN, GSO_NONE, GSO_UDP_L4 } from '#wire/record.ts';
+import {
+  J_AAD,
+  J_AAD_LENGTH,
+  J_DST,
+  J_KEY,
+  J_LENGTH,
+  J_OP,
+  J_SEGMENT,
+  J_SHORT_KEY,
+  J_SRC,
+  J_STATUS,
+  J_STRIDE,
+  type KeyIndex,
+  OP_MASK,
+} from './cipher.ts';
+import { TWEAK_ROOM } from './pccom-format.ts';
+import type { PccomKeys } from './pccom-state.ts';
+import type { Work } from './work.ts';
+
+/**
+ * Appends OP_ENCIPHER or OP_DECIPHER; nothing for a length of zero.
+ * @param segment bytes of every segment but the last, 0 for one segment; only TCP's tweaks differ by segment
+ */
+export function addCipher(
+  work: Work,
+  op: number,
+  keys: PccomKeys,
+  source: number,
+  destination: number,
+  length: number,
+  tweak: number,
+  tweakLength: number,
+  segment: number,
+): void {
+  if (length === 0) return;
+  const jobs = work.jobs;
+  const j = work.jobCount++ * J_STRIDE;
+  jobs.fill(0, j, j + J_STRIDE);
+  jobs[j + J_OP] = op;
+  jobs[j + J_KEY] = keys.wide;
+  jobs[j + J_SHORT_KEY] = keys.short;
+  jobs[j + J_SRC] = source;
+  jobs[j + J_DST] = destination;
+  jobs[j + J_LENGTH] = length;
+  jobs[j + J_AAD] = tweak;
+  jobs[j + J_AAD_LENGTH] = tweakLength;
+  jobs[j + J_SEGMENT] = segment;
+  jobs[j + J_STATUS] = 0;
+}
+
+/** Appends OP_MASK: a PRF of the tweak with the mask's bytes behind it, and of the ciphertext. */
+export function addMask(
+  work: Work,
+  key: KeyIndex,
+  source: number,
+  length: number,
+  tweak: number,
+  tweakLength: number,
+): void {
+  const jobs = work.jobs;
+  const j = work.jobCount++ * J_STRIDE;
+  jobs.fill(0, j, j + J_STRIDE);
+  jobs[j + J_OP] = OP_MASK;
+  jobs[j + J_KEY] = key;
+  jobs[j + J_SRC] = source;
+  jobs[j + J_LENGTH] = length;
+  jobs[j + J_AAD] = tweak;
+  jobs[j + J_AAD_LENGTH] = tweakLength;
+}
+
+/**
+ * The record is a superpacket like the frame it was made of; a port writes its vnet header anew.
+ * @param first its first segment is the frame's, which alone may bear CWR
+ */
+export function keepSuperpacket(work: Work, record: number, frame: Frame, first: boolean): void {
+  const r = record * F_STRIDE;
+  work.records[r + F_GSO_TYPE] = frame.gsoType | (frame.gsoEcn && first ? GSO_ECN : 0);
+  work.records[r + F_GSO_SIZE] = frame.gsoSize;
+}
+
+/** Packets that a frame is on a wire. */
+export function segmentsOf(frame: Frame): number {
+  return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
+}
+
+/**
+ * What to ask `work.fits` for before `decipherTcp` and `decipherDatagram`, as records of two jobs: they append one
+ * record, with up to three jobs, and one for every datagram of a UDP superpacket.
+ */
+export function decipherRecords(frame: Frame): number {
+  return frame.gsoType === GSO_UDP_L4 ? Math.ceil(segmentsOf(frame) / 2) : 2;
+}
+
+/** Bytes that both reserve. */
+export const DECIPHER_BYTES = 2 * TWEAK_ROOM;
