@@ -9,13 +9,12 @@
 import { fold, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT, FORM_UDP, type Frame } from '#wire/frame.ts';
-import { IPV4_ID, ipv4SetId } from '#wire/ipv4.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import { UDP_CHECKSUM } from '#wire/udp.ts';
 import { OP_DECIPHER, OP_ENCIPHER } from './cipher.ts';
 import { addRecord, addSum } from './emit.ts';
 import { MASK_EXTRA, TWEAK_ROOM, writeTweak } from './pccom-format.ts';
-import { addCipher, addMask, keepSuperpacket, segmentsOf } from './pccom-jobs.ts';
+import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
 import type { PccomKeys, PccomState } from './pccom-state.ts';
 import {
   checksumField,
@@ -23,9 +22,11 @@ import {
   contentEnd,
   fragmentsOf,
   mayFragment,
+  packetsOf,
   pseudoSum,
   TOO_BIG,
   writeLengths,
+  writePacketHeader,
 } from './sealed-datagram.ts';
 import { aadLength } from './sealed-format.ts';
 import { KIND_KEYED_IN, KIND_KEYED_OUT, KIND_SEALED, type Work } from './work.ts';
@@ -59,7 +60,7 @@ function packetLength(frame: Frame): number {
  * counts twice, and a superpacket once for every two datagrams.
  */
 export function encipherDatagramRecords(frame: Frame, state: PccomState, mtu: number): number {
-  return segmentsOf(frame) * ((state.send.mask === undefined ? 1 : 2) + fragmentsOf(frame, mtu, 0));
+  return packetsOf(frame) * ((state.send.mask === undefined ? 1 : 2) + fragmentsOf(frame, mtu, 0));
 }
 
 /** Upper bound of the bytes of the work area that both reserve. */
@@ -129,18 +130,8 @@ function encipherCut(
   const tweak = work.reserve(TWEAK_ROOM + frame.payload - frame.offset + length);
   const at = tweak + TWEAK_ROOM;
   writeTweak(view, tweak, frame, state, true);
-  writeDatagramHeader(work, frame, at, length, index);
+  writePacketHeader(work, frame, at, at + frame.payload - frame.offset + length, index);
   appendEncipher(work, frame, state, port, mask, UDP_CHECKSUM, -1, at, tweak, frame.payload + done, length);
-}
-
-/** A copy at `at` of a superpacket's headers, for its datagram `index` with `length` bytes of payload. */
-export function writeDatagramHeader(work: Work, frame: Frame, at: number, length: number, index: number): void {
-  const { slab, view } = work;
-  const l3 = at + frame.l3 - frame.offset;
-  const l4 = at + frame.l4 - frame.offset;
-  slab.copyWithin(at, frame.offset, frame.payload);
-  if (index > 0 && frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + index) & 0xffff);
-  writeLengths(view, frame, l3, l4, at + frame.payload - frame.offset + length);
 }
 
 /** Jobs and record of a packet whose headers stand at `at` and whose `length` bytes of plaintext stand at `source`. */

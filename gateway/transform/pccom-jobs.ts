@@ -1,6 +1,6 @@
 /** How `pccom` appends to the work list: one line per job, every column written; and how much room that takes. */
 import type { Frame } from '#wire/frame.ts';
-import { F_GSO_SIZE, F_GSO_TYPE, F_STRIDE, GSO_ECN, GSO_NONE, GSO_UDP_L4 } from '#wire/record.ts';
+import { F_GSO_SIZE, F_GSO_TYPE, F_STRIDE, GSO_ECN, GSO_UDP_L4 } from '#wire/record.ts';
 import {
   J_AAD,
   J_AAD_LENGTH,
@@ -18,6 +18,7 @@ import {
 } from './cipher.ts';
 import { TWEAK_ROOM } from './pccom-format.ts';
 import type { PccomKeys } from './pccom-state.ts';
+import { packetsOf } from './sealed-datagram.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -81,17 +82,12 @@ export function keepSuperpacket(work: Work, record: number, frame: Frame, first:
   work.records[r + F_GSO_SIZE] = frame.gsoSize;
 }
 
-/** Packets that a frame is on a wire. */
-export function segmentsOf(frame: Frame): number {
-  return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
-}
-
 /**
  * What to ask `work.fits` for before `decipherTcp` and `decipherDatagram`, as records of two jobs: they append one
  * record, with up to three jobs, and one for every datagram of a UDP superpacket.
  */
 export function decipherRecords(frame: Frame): number {
-  return frame.gsoType === GSO_UDP_L4 ? Math.ceil(segmentsOf(frame) / 2) : 2;
+  return frame.gsoType === GSO_UDP_L4 ? Math.ceil(packetsOf(frame) / 2) : 2;
 }
 
 /** Bytes that both reserve. */

@@ -32,7 +32,6 @@ const HIGH_MASK = 2 ** GENERATION_SHIFT - 1;
 const MISSING_TAG = dropCode('sealed-missing-tag');
 const GENERATION = dropCode('sealed-unknown-generation');
 const FORGED = dropCode('sealed-forged');
-const SUPERPACKET = dropCode('sealed-superpacket');
 const EXHAUSTED = dropCode('sealed-exhausted');
 const TOO_LONG = dropCode('sealed-too-long');
 const BAD_FRAGMENT = dropCode('fragment-bad');
@@ -78,8 +77,7 @@ export function mayFragment(frame: Frame, length: number, reassembled: boolean):
 
 /** Upper bound of the records that `sealDatagram`, and behind the cipher `fragmentRecord`, append. */
 export function sealDatagramRecords(frame: Frame, mtu: number): number {
-  const datagrams = frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
-  return datagrams * (1 + fragmentsOf(frame, mtu));
+  return packetsOf(frame) * (1 + fragmentsOf(frame, mtu));
 }
 
 /** Upper bound of the bytes of the work area that both reserve. */
@@ -89,9 +87,6 @@ export function sealDatagramBytes(frame: Frame, mtu: number): number {
   const content = contentEnd(frame) - clearEnd(frame);
   return records * (AAD_ROOM + headers + 8) + content * (fragmentsOf(frame, mtu) > 0 ? 2 : 1);
 }
-
-/** Bytes that `openDatagram` reserves; it appends one record. `fragmentRecord` needs the bounds below on top. */
-export const OPEN_DATAGRAM_BYTES = AAD_ROOM;
 
 /** Upper bound of the fragments that a packet of this frame, transformed either way, makes at `mtu`; 0 when it fits. */
 export function fragmentsOf(frame: Frame, mtu: number, overhead = TRAILER): number {
@@ -117,7 +112,7 @@ export function sealDatagram(
   port: number,
   reassembled = false,
 ): number {
-  const { slab, view } = work;
+  const { view } = work;
   /* A fragment within a reassembled packet: no host sends that. */
   if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
   const clear = clearEnd(frame);
@@ -138,14 +133,9 @@ export function sealDatagram(
     const length = Math.min(step, total - done);
     const aad = work.reserve(AAD_ROOM + headers + length + TRAILER);
     const at = aad + AAD_ROOM;
-    const l3 = at + frame.l3 - frame.offset;
     const l4 = at + frame.l4 - frame.offset;
     const trailer = at + headers + length;
-    slab.copyWithin(at, frame.offset, clear);
-    if (count > 0 && frame.ipVersion === 4) {
-      ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + count) & 0xffff);
-    }
-    writeLengths(view, frame, l3, l4, trailer + TRAILER);
+    writePacketHeader(work, frame, at, trailer + TRAILER, count);
     if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, trailer + TRAILER - l4)));
     writeAad(view, aad, frame, state, true, length);
 
@@ -187,6 +177,15 @@ export function sealDatagram(
   return packets;
 }
 
+/** A copy at `at` of the headers in front of `clear`, for packet `index` of those that the frame is cut into, to end at `end`. */
+export function writePacketHeader(work: Work, frame: Frame, at: number, end: number, index: number): void {
+  const { slab, view } = work;
+  const l3 = at + frame.l3 - frame.offset;
+  slab.copyWithin(at, frame.offset, clearEnd(frame));
+  if (index > 0 && frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + index) & 0xffff);
+  writeLengths(view, frame, l3, at + frame.l4 - frame.offset, end);
+}
+
 /** Lengths of an IP packet at `l3` that ends at `end`. */
 export function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
   if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, end - l3);
@@ -194,26 +193,50 @@ export function writeLengths(view: DataView, frame: Frame, l3: number, l4: numbe
   if (frame.form === FORM_UDP) view.setUint16(l4 + UDP_LENGTH, end - l4);
 }
 
-/**
- * The generation that a packet from the network names in its trailer, before its state is chosen.
- * @returns 0–3, or a drop code when it is too short for a trailer
- */
-export function sealedDatagramGeneration(view: DataView, frame: Frame): number {
-  const trailer = contentEnd(frame) - TRAILER;
-  return trailer < clearEnd(frame) ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
+/** Packets that a frame is on a wire. A UDP superpacket's datagrams are opened one by one. */
+export function packetsOf(frame: Frame): number {
+  return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
+}
+
+/** Where the content of the packet `index` of a frame begins. */
+function packetStart(frame: Frame, index: number): number {
+  return frame.gsoType === GSO_NONE ? clearEnd(frame) : frame.payload + index * frame.gsoSize;
+}
+
+/** Where its trailer begins: before its content when it is too short for one. */
+function trailerOf(frame: Frame, index: number): number {
+  const end = contentEnd(frame);
+  return (frame.gsoType === GSO_NONE ? end : Math.min(end, packetStart(frame, index) + frame.gsoSize)) - TRAILER;
 }
 
 /**
- * Opens an IP packet from the network that is neither TCP nor a fragment, in place; otherwise like `openTcp`.
+ * The generation that a packet from the network names in its trailer, before its state is chosen.
+ * @param index of the packet, below `packetsOf(frame)`
+ * @returns 0–3, or a drop code when it is too short for a trailer
+ */
+export function sealedDatagramGeneration(view: DataView, frame: Frame, index = 0): number {
+  const trailer = trailerOf(frame, index);
+  return trailer < packetStart(frame, index) ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
+}
+
+/** Bytes that `openDatagram` reserves for one packet; it appends one record. `fragmentRecord` needs `sealDatagramBytes` on top. */
+export function openDatagramBytes(frame: Frame): number {
+  return frame.gsoType === GSO_NONE ? AAD_ROOM : AAD_ROOM + frame.payload - frame.offset + frame.gsoSize + 8;
+}
+
+/**
+ * Opens an IP packet from the network that is neither TCP nor a fragment, otherwise like `openTcp`: in place, but for a
+ * datagram of a UDP superpacket, which gets headers of its own in the work area.
+ * @param index of the packet, below `packetsOf(frame)`
  * @returns 0, or a drop code with nothing changed
  */
-export function openDatagram(work: Work, frame: Frame, state: SealedState, port: number): number {
+export function openDatagram(work: Work, frame: Frame, state: SealedState, port: number, index = 0): number {
   const { slab, view } = work;
   if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
-  if (frame.gsoType !== GSO_NONE) return SUPERPACKET;
-  const clear = clearEnd(frame);
-  const trailer = contentEnd(frame) - TRAILER;
-  if (trailer < clear) return MISSING_TAG;
+  const merged = frame.gsoType !== GSO_NONE;
+  const start = packetStart(frame, index);
+  const trailer = trailerOf(frame, index);
+  if (trailer < start) return MISSING_TAG;
   const high = view.getUint32(trailer);
   if (high >>> GENERATION_SHIFT !== state.generation) return GENERATION;
   const number = (high & HIGH_MASK) * 0x1_0000_0000 + view.getUint32(trailer + 4);
@@ -222,41 +245,47 @@ export function openDatagram(work: Work, frame: Frame, state: SealedState, port:
   const code = state.window.check(number);
   if (code < 0) return code;
 
-  const aad = work.reserve(OPEN_DATAGRAM_BYTES);
-  writeAad(view, aad, frame, state, false, trailer - clear);
+  const length = trailer - start;
+  const headers = clearEnd(frame) - frame.offset;
+  const aad = work.reserve(merged ? AAD_ROOM + headers + length : AAD_ROOM);
+  writeAad(view, aad, frame, state, false, length);
   const field = checksumField(frame, view);
   const firstJob = work.jobCount;
   if (!frame.checksumVerified && field >= 0) {
     /* As in openTcp: the header's part now, the rest in a job before the one that changes it. */
     const l4Length = contentEnd(frame) - frame.l4;
-    const header = sum(slab, frame.l4, clear - frame.l4, pseudoSum(frame, l4Length));
-    addSum(work, clear, contentEnd(frame) - clear, fold(header));
+    const header = sum(slab, frame.l4, start - frame.l4, pseudoSum(frame, l4Length));
+    addSum(work, start, contentEnd(frame) - start, fold(header));
   }
+  const at = merged ? aad + AAD_ROOM : frame.offset;
+  const l4 = at + frame.l4 - frame.offset;
+  const end = at + headers + length;
   addAead(
     work,
     OP_OPEN,
     state.receiveKey,
-    clear,
-    clear,
-    trailer - clear,
+    start,
+    at + headers,
+    length,
     aad,
     aadLength(frame),
     trailer + TRAILER_TAG,
     TAG_LENGTH,
     number,
   );
-  writeLengths(view, frame, frame.l3, frame.l4, trailer);
-  if (field >= 0) view.setUint16(frame.l4 + field, fold(pseudoSum(frame, trailer - frame.l4)));
+  if (merged) writePacketHeader(work, frame, at, end, index);
+  else writeLengths(view, frame, frame.l3, l4, end);
+  if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, end - l4)));
   const record = addRecord(
     work,
     KIND_OPENED,
     frame,
-    frame.offset,
-    trailer - frame.offset,
+    at,
+    end - at,
     port,
     firstJob,
     state.slot,
-    field < 0 ? -1 : frame.l4,
+    field < 0 ? -1 : l4,
     field,
   );
   work.numbers[record] = number;

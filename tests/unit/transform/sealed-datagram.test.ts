@@ -5,6 +5,8 @@ import { fragmentRecord } from '#transform/fragments.ts';
 import {
   fragmentsOf,
   openDatagram,
+  openDatagramBytes,
+  packetsOf,
   sealDatagram,
   sealDatagramBytes,
   sealDatagramRecords,
@@ -161,10 +163,55 @@ describe.each(PROVIDERS)('sealed datagrams, provider %s', (_name, create) => {
         const expected = twinUdp({ version, id: 0x1234 + i }, all.subarray(i * 1000, i * 1000 + 1000), i + 1);
         expect(one.bytes.toString('hex')).toBe(expected.toString('hex'));
       }
-      rig.arrive(udpPacket(ip, 5000, 502, pattern(500)), { gsoType: GSO_UDP_L4, gsoSize: 2 });
-      expect(sealDatagram(rig.work, rig.frame, state, 1500, PORT_OUTER)).toBe(dropCode('gso-bad'));
-      rig.arrive(udpPacket(ip, 5000, 502, pattern(500)), { gsoType: GSO_UDP_L4, gsoSize: 200 });
-      expect(openDatagram(rig.work, rig.frame, state, PORT_INNER)).toBe(dropCode('sealed-superpacket'));
+    });
+
+    it('opens the datagrams of a superpacket, each by its own trailer', () => {
+      const all = pattern(2500);
+      const parts = [all.subarray(0, 1000), all.subarray(1000, 2000), all.subarray(2000)];
+      const header = version === 4 ? 42 : 62;
+      const sealed = parts.map((part, i) => twinUdp(ip, part, i + 1).subarray(header));
+      sealed[1] = Buffer.from(sealed[1]);
+      sealed[1][40] ^= 1;
+      /* The third names another generation: it has another association. */
+      const foreign = Buffer.from(sealed[2]);
+      foreign[foreign.length - 24] ^= 0x40;
+      const merged = udpPacket(ip, 5000, 502, Buffer.concat([sealed[0], sealed[1], foreign]));
+      const state = rig.state('responder');
+      expect(rig.arrive(merged, { gsoType: GSO_UDP_L4, gsoSize: 1024 })).toBe(0);
+      expect(packetsOf(rig.frame)).toBe(3);
+      const codes = [0, 1, 2].map((i) => {
+        expect(sealedDatagramGeneration(rig.work.view, rig.frame, i)).toBe(i === 2 ? 3 : 2);
+        const top = rig.work.top;
+        const code = openDatagram(rig.work, rig.frame, state, PORT_INNER, i);
+        expect(rig.work.top - top).toBeLessThanOrEqual(openDatagramBytes(rig.frame));
+        return code;
+      });
+      expect(codes).toEqual([0, 0, dropCode('sealed-unknown-generation')]);
+      const opened = rig.settle();
+      expect(opened.map((one) => [one.ok, one.number])).toEqual([
+        [true, 1],
+        [false, 2],
+      ]);
+      expect(opened[0].bytes.toString('hex')).toBe(udpPacket(ip, 5000, 502, parts[0]).toString('hex'));
+      expect(rig.slab.subarray(rig.work.top).every((byte) => byte === 0xa5)).toBe(true);
+
+      rig.arrive(udpPacket(ip, 5000, 502, Buffer.concat(sealed)), { gsoType: GSO_UDP_L4, gsoSize: 1024 });
+      for (let i = 0; i < 3; i++) expect(openDatagram(rig.work, rig.frame, state, PORT_INNER, i)).toBe(0);
+      const last = rig.settle()[2];
+      expect(last.ok).toBe(true);
+      const expected = udpPacket({ version, id: 0x1236 }, 5000, 502, parts[2]);
+      expect(last.bytes.toString('hex')).toBe(expected.toString('hex'));
+    });
+
+    it('refuses the datagram of a superpacket that is too short for a trailer, and opens the one before', () => {
+      const sealed = twinUdp(ip, pattern(76)).subarray(version === 4 ? 42 : 62);
+      const merged = udpPacket(ip, 5000, 502, Buffer.concat([sealed, pattern(23)]));
+      expect(rig.arrive(merged, { gsoType: GSO_UDP_L4, gsoSize: 100 })).toBe(0);
+      expect(sealedDatagramGeneration(rig.work.view, rig.frame, 1)).toBe(dropCode('sealed-missing-tag'));
+      const state = rig.state('responder');
+      expect(openDatagram(rig.work, rig.frame, state, PORT_INNER, 1)).toBe(dropCode('sealed-missing-tag'));
+      expect(openDatagram(rig.work, rig.frame, state, PORT_INNER, 0)).toBe(0);
+      expect(rig.settle()[0].bytes.toString('hex')).toBe(udpPacket(ip, 5000, 502, pattern(76)).toString('hex'));
     });
 
     it('tells the device which size fits, and fits that size', () => {

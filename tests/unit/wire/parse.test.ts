@@ -297,15 +297,27 @@ describe('superpackets', () => {
     expect(c.frame).toMatchObject({ gsoType: GSO_TCPV4, gsoEcn: true });
   });
 
+  const mergedUdp = (bytes: number, size: number, checksum = '1234') => {
+    const c = capture(ETHERNET4, ip4(17, udp('77'.repeat(bytes)).replace('0000 ', `${checksum} `)));
+    c.set(F_FLAGS, VNET_NEEDS_CSUM).set(F_GSO_TYPE, GSO_UDP_L4).set(F_GSO_SIZE, size);
+    return c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 6);
+  };
+
   test('UDP merged by GRO', () => {
-    const c = capture(ETHERNET4, ip4(17, udp('77'.repeat(3000))));
-    c.set(F_FLAGS, VNET_NEEDS_CSUM).set(F_GSO_TYPE, GSO_UDP_L4).set(F_GSO_SIZE, 1000);
-    expect(c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 6).parse()).toBe('ok');
+    const c = mergedUdp(3000, 1000);
+    expect(c.parse()).toBe('ok');
     expect(c.frame).toMatchObject({ form: FORM_UDP, gsoType: GSO_UDP_L4, gsoSize: 1000 });
+  });
+
+  test('of UDP has at most 128 datagrams, and a checksum', () => {
+    expect(mergedUdp(1280, 10).parse()).toBe('ok');
+    expect(mergedUdp(1281, 10).parse()).toBe('gso-bad');
+    expect(mergedUdp(1280, 10, '0000').parse()).toBe('gso-bad');
   });
 
   test.each([
     ['a segment size of zero', (c: Capture) => c.set(F_GSO_SIZE, 0)],
+    ['a segment size above the payload', (c: Capture) => c.set(F_GSO_SIZE, 3001)],
     ['a negative segment size', (c: Capture) => c.set(F_GSO_SIZE, -1)],
     ['a checksum that starts elsewhere', (c: Capture) => c.set(F_CSUM_START, 54)],
     ['a checksum field that is not the one of TCP', (c: Capture) => c.set(F_CSUM_OFFSET, 6)],
@@ -328,9 +340,18 @@ describe('superpackets', () => {
   });
 
   test('bytes behind a UDP superpacket contradict it', () => {
-    const c = capture(ETHERNET4, ip4(17, udp('77'.repeat(3000), 3000)));
+    const c = capture(ETHERNET4, ip4(17, udp('77'.repeat(3000), 3000).replace('0000 ', '1234 ')));
     c.set(F_FLAGS, VNET_NEEDS_CSUM).set(F_GSO_TYPE, GSO_UDP_L4).set(F_GSO_SIZE, 1000);
     expect(c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 6).parse()).toBe('gso-bad');
+  });
+
+  test('a tunnel that is reported as the TCP inside it', () => {
+    const inner = ip4(6, tcp('77'.repeat(3000)));
+    for (const outer of [ip4(4, inner), ip4(17, udp(`08000000 00000000 ${inner}`))]) {
+      const c = capture(ETHERNET4, outer).set(F_FLAGS, VNET_NEEDS_CSUM).set(F_GSO_TYPE, GSO_TCPV4);
+      c.set(F_GSO_SIZE, 1448).set(F_CSUM_START, 54).set(F_CSUM_OFFSET, 16);
+      expect(c.parse()).toBe('gso-bad');
+    }
   });
 });
 
@@ -344,6 +365,12 @@ describe('partial checksums of single frames', () => {
     expect(c.frame.checksumVerified).toBe(true);
     expect(c.get(F_FLAGS)).toBe(VNET_NEEDS_CSUM);
     expect(c.slab).toEqual(before);
+  });
+
+  test('a UDP checksum of zero cannot be partial', () => {
+    const c = capture(ETHERNET4, ip4(17, udp('c0ffee'))).set(F_FLAGS, VNET_NEEDS_CSUM);
+    expect(c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 6).parse()).toBe('gso-bad');
+    expect(capture(ETHERNET4, ip4(17, udp('c0ffee'))).parse()).toBe('ok');
   });
 
   test("a tunnel's inner one is completed", () => {
