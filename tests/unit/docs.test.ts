@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as limits from '#datapath/limits.ts';
+import { licenceOf } from '#kit/licence.ts';
 import { DROPS } from '#wire/drops.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -66,8 +67,8 @@ describe('docs/architecture.md', () => {
     const { dependencies } = JSON.parse(page('package.json')) as { dependencies: Record<string, string> };
     const table = new Map(rows(section(text, 'Dependencies')).map(([name, , licence]) => [name, licence]));
     for (const name of Object.keys(dependencies)) {
-      const { license } = JSON.parse(page(`node_modules/${name}/package.json`)) as { license: string };
-      expect([name, table.get(`\`${name}\``)]).toEqual([name, license]);
+      const licence = licenceOf(join(ROOT, 'node_modules', name));
+      expect([name, table.get(`\`${name}\``)]).toEqual([name, licence]);
     }
   });
 });

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { licenceOf } from '#kit/licence.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -60,8 +61,8 @@ describe('licences', () => {
 
   test('of everything that is shipped fit Apache-2.0', () => {
     const refused = packages.flatMap((path) => {
-      const { license } = JSON.parse(readFileSync(join(ROOT, path, 'package.json'), 'utf8')) as { license?: unknown };
-      return mayShip(license) ? [] : [`${path}: ${JSON.stringify(license) ?? 'no licence'}`];
+      const licence = licenceOf(join(ROOT, path));
+      return mayShip(licence) ? [] : [`${path}: ${JSON.stringify(licence) ?? 'no licence'}`];
     });
     expect(refused).toEqual([]);
   });
