@@ -119,6 +119,7 @@ static napi_value layout(napi_env env, napi_callback_info info) {
         {"F_NEXT", F_NEXT},
         {"F_STRIDE", F_STRIDE},
         {"VNET_JOINED", VNET_JOINED},
+        {"JOINED_MAX", JOINED_MAX},
         {"SLOT_HEADROOM", SLOT_HEADROOM},
         {"SLOT_SIZE", SLOT_SIZE},
         {"SLOT_TAILROOM", SLOT_TAILROOM},

@@ -27,7 +27,7 @@ enum {
 };
 
 /* F_FLAGS beyond those of struct virtio_net_hdr; the same value as gateway/wire/record.ts. */
-enum { VNET_JOINED = 0x100 };
+enum { VNET_JOINED = 0x100, JOINED_MAX = 63 };
 
 /* Shape of a receive slot; the same values as gateway/wire/record.ts. */
 enum {
@@ -50,7 +50,10 @@ enum {
     J_NUMBER_HIGH,
     J_NUMBER_LOW,
     J_STATUS,
-    J_STRIDE
+    J_STRIDE,
+    /* Columns of OP_ENCIPHER and OP_DECIPHER that an AEAD job calls otherwise. */
+    J_SHORT_KEY = J_TAG,
+    J_SEGMENT = J_TAG_LENGTH
 };
 
 /* A byte range that JavaScript lent for the length of one call. */

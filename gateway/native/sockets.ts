@@ -29,7 +29,8 @@ export interface NativeSockets {
   receive(fd: number, slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number;
   /**
    * Sends the records whose F_STATUS is 0 and, unless `port` is -1, whose F_PORT is `port`; writes the errno of those
-   * that fail. After EAGAIN or a link that is gone the rest gets the same errno untried.
+   * that fail. After EAGAIN or a link that is gone the rest gets the same errno untried. Records that F_NEXT chains leave
+   * as one frame and get the status of their first; a chain that lies gets EINVAL.
    */
   transmit(fd: number, slab: Uint8Array, batch: Int32Array, first: number, count: number, port: number): void;
 

@@ -23,6 +23,7 @@ import {
   SLOT_SIZE,
   SLOT_TAILROOM,
 } from '#wire/record.ts';
+import { frameLength, isJoined, linearise, tellJoined } from './chain.ts';
 import type { Port } from './port.ts';
 import { refuseUnsendable } from './size.ts';
 
@@ -56,6 +57,8 @@ export interface FakeLinkOptions {
   readonly mtu?: number;
   /** Frames that wait at an end at most; what comes then is an overrun; default 4096. */
   readonly queue?: number;
+  /** `Port.superpackets` of both ends; default true, as a packet socket has it. */
+  readonly superpackets?: boolean;
   readonly wire?: Wire;
 }
 
@@ -70,9 +73,10 @@ export class FakeLink {
   /** May be replaced at any time; undefined for a perfect wire. */
   wire: Wire | undefined;
 
-  constructor({ names = ['left', 'right'], mtu = 1500, queue = 4096, wire }: FakeLinkOptions) {
-    this.left = new FakePort(this, names[0], mtu, queue);
-    this.right = new FakePort(this, names[1], mtu, queue);
+  constructor(options: FakeLinkOptions) {
+    const { names = ['left', 'right'], mtu = 1500, queue = 4096, superpackets = true, wire } = options;
+    this.left = new FakePort(this, names[0], mtu, queue, superpackets);
+    this.right = new FakePort(this, names[1], mtu, queue, superpackets);
     this.wire = wire;
   }
 
@@ -105,6 +109,7 @@ export class FakePort implements Port {
   readonly fd = -1;
   readonly name: string;
   readonly mtu: number;
+  readonly superpackets: boolean;
   /** Called whenever a frame comes to wait here: a simulation then runs whoever owns the port. */
   onArrival: (() => void) | undefined;
   readonly #link: FakeLink;
@@ -114,10 +119,11 @@ export class FakePort implements Port {
   #errors = 0;
   #state = 0; /* 0, or the errno of everything sent */
 
-  constructor(link: FakeLink, name: string, mtu: number, limit: number) {
+  constructor(link: FakeLink, name: string, mtu: number, limit: number, superpackets: boolean) {
     this.#link = link;
     this.name = name;
     this.mtu = mtu;
+    this.superpackets = superpackets;
     this.#limit = limit;
   }
 
@@ -153,12 +159,14 @@ export class FakePort implements Port {
     refuseUnsendable(slab, batch, first, count, only, this.mtu);
     for (let record = first; record < first + count; record++) {
       const column = record * F_STRIDE;
-      if (only >= 0 && batch[column + F_PORT] !== only) continue;
+      if ((only >= 0 && batch[column + F_PORT] !== only) || isJoined(batch, column)) continue;
       if (batch[column + F_STATUS] === 0) batch[column + F_STATUS] = this.#state;
+      tellJoined(batch, column);
       if (batch[column + F_STATUS] !== 0) continue;
-      const offset = batch[column + F_OFFSET];
+      const bytes = new Uint8Array(frameLength(slab, batch, column));
+      linearise(slab, batch, column, bytes, 0);
       this.send({
-        bytes: slab.slice(offset, offset + batch[column + F_LENGTH]),
+        bytes,
         flags: batch[column + F_FLAGS],
         gsoType: batch[column + F_GSO_TYPE],
         gsoSize: batch[column + F_GSO_SIZE],

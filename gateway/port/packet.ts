@@ -34,6 +34,7 @@ export class PacketPort implements Port {
   readonly fd: number;
   readonly name: string;
   readonly mtu: number;
+  readonly superpackets = true;
   #errors = 0;
 
   constructor(fd: number, name: string, mtu: number) {

@@ -8,6 +8,11 @@ export interface Port {
   /** Largest layer-3 packet the link carries, bytes. */
   readonly mtu: number;
   /**
+   * True when `transmit` takes superpackets that nobody handed over as such, and the link cuts them: what was opened may
+   * be merged for this port. Absent: false.
+   */
+  readonly superpackets?: boolean;
+  /**
    * Takes up to `max` waiting frames, without blocking, into slots `firstSlot…` of the slab's receive area (slot i
    * begins at i * SLOT_SIZE, its frame at + SLOT_HEADROOM) and their records into the same places of `batch`.
    * Returns how many; 0 when none waits. Frames that the port itself sent are never returned.
@@ -18,8 +23,11 @@ export interface Port {
    * each F_STATUS. A partial checksum (VNET_NEEDS_CSUM) is completed by the port or the link. With `only`, records whose
    * F_PORT is another are passed over, untouched.
    *
-   * EMSGSIZE: the packet, or a superpacket's segment, is larger than the MTU. EINVAL: less than an Ethernet header, or
-   * the record contradicts the frame. ENOBUFS, EAGAIN: the queue is full. ENETDOWN, ENXIO: the link is down, is gone.
+   * Records that F_NEXT chains leave as one frame, in their first record's place, wherever in `batch` the others are;
+   * these are not sent by themselves and get the status of their first.
+   *
+   * EMSGSIZE: the packet, or a superpacket's segment, is larger than the MTU. EINVAL: less than an Ethernet header, the
+   * record contradicts the frame, or F_NEXT leads nowhere or in a circle. ENOBUFS, EAGAIN: the queue is full. ENETDOWN, ENXIO: the link is down, is gone.
    */
   transmit(slab: Uint8Array, batch: Int32Array, first: number, count: number, only?: number): void;
   /** Frames the kernel dropped before they could be received, since the last call. */

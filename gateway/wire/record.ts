@@ -28,6 +28,8 @@ export const VNET_NEEDS_CSUM = 1;
 export const VNET_DATA_VALID = 2;
 /** Transmit: the bytes of this record leave as part of another record's frame (F_NEXT). */
 export const VNET_JOINED = 0x100;
+/** Records behind the first of a chain, at most: with 64 segments of any path's size a superpacket is nearly full. */
+export const JOINED_MAX = 63;
 
 /** F_GSO_TYPE, as in struct virtio_net_hdr. */
 export const GSO_NONE = 0;

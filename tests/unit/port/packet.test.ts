@@ -10,9 +10,11 @@ import {
   F_GSO_SIZE,
   F_GSO_TYPE,
   F_LENGTH,
+  F_NEXT,
   F_OFFSET,
   F_VLAN_TCI,
   GSO_TCPV4,
+  VNET_JOINED,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
 import { addVeth, enterNewNamespace, run, untilOperational } from './namespace.ts';
@@ -111,25 +113,31 @@ describe('packet port on a link that makes real segments', () => {
 
   test('records of any content are sent or get an errno, and the next frame goes', () => {
     const column = fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: -2, max: 1_600 }));
-    const names = [F_OFFSET, F_LENGTH, F_FLAGS, F_GSO_TYPE, F_GSO_SIZE, F_CSUM_START, F_CSUM_OFFSET, F_VLAN_TCI];
+    const names = [
+      F_OFFSET,
+      F_LENGTH,
+      F_FLAGS,
+      F_GSO_TYPE,
+      F_GSO_SIZE,
+      F_CSUM_START,
+      F_CSUM_OFFSET,
+      F_VLAN_TCI,
+      F_NEXT,
+    ];
+    const wild = fc.array(fc.tuple(fc.constantFrom(...names), column), { maxLength: 3 }).map(Object.fromEntries);
     fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.constantFrom(...names), column), { maxLength: 4 }),
-        fc.nat(2_000),
-        (wild, size) => {
-          buffers.add(tcpFrame(size), {
-            ...partial,
-            [F_GSO_TYPE]: GSO_TCPV4,
-            [F_GSO_SIZE]: 1000,
-            ...Object.fromEntries(wild),
-          });
-          buffers.add(plainFrame(60));
-          const [status, next] = buffers.send(left);
-          expect(status === 0 || getSystemErrorName(-status).startsWith('E')).toBe(true);
-          expect(next).toBe(0);
-          while (right.receive(buffers.slab, buffers.received, 0, 16) > 0);
-        },
-      ),
+      fc.property(wild, wild, fc.boolean(), fc.nat(2_000), (first, joined, chained, size) => {
+        const chain = chained ? { [F_NEXT]: 3 } : {};
+        const columns = { ...partial, [F_GSO_TYPE]: GSO_TCPV4, [F_GSO_SIZE]: 1000, ...chain, ...first };
+        buffers.add(tcpFrame(size), { ...columns, [F_FLAGS]: columns[F_FLAGS] & ~VNET_JOINED });
+        buffers.add(plainFrame(60));
+        buffers.add(plainFrame(100), { [F_FLAGS]: VNET_JOINED, [F_NEXT]: 4, ...joined });
+        buffers.add(plainFrame(200), { [F_FLAGS]: VNET_JOINED });
+        const [status, next] = buffers.send(left);
+        expect(status === 0 || getSystemErrorName(-status).startsWith('E')).toBe(true);
+        expect(next).toBe(0);
+        while (right.receive(buffers.slab, buffers.received, 0, 16) > 0);
+      }),
       { numRuns: 2_000 },
     );
   });
