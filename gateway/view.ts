@@ -158,6 +158,8 @@ function portSums(workers: readonly WorkerStatus[], role: number): WorkerStatus[
     bytesOut: of('bytesOut'),
     mergedIn: of('mergedIn'),
     mergedBytesIn: of('mergedBytesIn'),
+    mergedOut: of('mergedOut'),
+    mergedBytesOut: of('mergedBytesOut'),
   };
 }
 

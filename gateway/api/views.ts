@@ -31,6 +31,9 @@ export interface PortView {
   /** Superpackets among framesIn (merged by the kernel), and their bytes. */
   readonly mergedIn: number;
   readonly mergedBytesIn: number;
+  /** The same among framesOut: the kernel's that passed, and what the gateway merged. */
+  readonly mergedOut: number;
+  readonly mergedBytesOut: number;
 }
 
 export interface GmsView {

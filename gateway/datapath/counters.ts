@@ -10,9 +10,12 @@ export interface PortCounters {
   /** Superpackets among framesIn, and their bytes: the mean size of what the kernel merged. */
   readonly mergedIn: number;
   readonly mergedBytesIn: number;
+  /** The same among framesOut: the kernel's that passed, and what was merged here. */
+  readonly mergedOut: number;
+  readonly mergedBytesOut: number;
 }
 
-const COLUMNS = 6;
+const COLUMNS = 8;
 
 export class Counters {
   /** By the index of DROPS. */
@@ -38,10 +41,22 @@ export class Counters {
     }
   }
 
-  sent(port: number, bytes: number): void {
+  /** A frame, or the first record of one. */
+  sent(port: number, bytes: number, merged: boolean): void {
     const at = port * COLUMNS;
     this.#ports[at + 2]! += 1;
     this.#ports[at + 3]! += bytes;
+    if (merged) {
+      this.#ports[at + 6]! += 1;
+      this.#ports[at + 7]! += bytes;
+    }
+  }
+
+  /** A further record of a superpacket that `sent` counted. */
+  sentJoined(port: number, bytes: number): void {
+    const at = port * COLUMNS;
+    this.#ports[at + 3]! += bytes;
+    this.#ports[at + 7]! += bytes;
   }
 
   port(port: number): PortCounters {
@@ -53,6 +68,8 @@ export class Counters {
       bytesOut: c[3]!,
       mergedIn: c[4]!,
       mergedBytesIn: c[5]!,
+      mergedOut: c[6]!,
+      mergedBytesOut: c[7]!,
     };
   }
 }

@@ -1,7 +1,18 @@
 /** The last step of a batch: what was settled leaves, in order, in as few calls as its ports allow. */
 import type { Port } from '#port/port.ts';
+import { mergeOpened } from '#transform/merge.ts';
 import { KIND_DROPPED, W_KIND, type Work } from '#transform/work.ts';
-import { F_LENGTH, F_PORT, F_STATUS, F_STRIDE } from '#wire/record.ts';
+import {
+  F_FLAGS,
+  F_GSO_TYPE,
+  F_LENGTH,
+  F_PORT,
+  F_STATUS,
+  F_STRIDE,
+  GSO_NONE,
+  PORT_INNER,
+  VNET_JOINED,
+} from '#wire/record.ts';
 import type { Counters } from './counters.ts';
 
 const ENXIO = 6;
@@ -9,9 +20,13 @@ const EAGAIN = 11;
 const ENETDOWN = 100;
 const ENOBUFS = 105;
 
-/** Sends all records that were not dropped. A batch has mostly one destination, so a run of records is one call. */
+/**
+ * Sends all records that were not dropped; what was opened, merged where the inner port takes it. A batch has mostly one
+ * destination, so a run of records is one call.
+ */
 export function transmitAll(work: Work, ports: readonly (Port | undefined)[], counters: Counters): void {
   const { records, recordCount } = work;
+  if (ports[PORT_INNER]?.superpackets === true) mergeOpened(work);
   let first = 0;
   while (first < recordCount) {
     if (records[first * F_STRIDE + W_KIND] === KIND_DROPPED) {
@@ -41,7 +56,8 @@ export function transmitAll(work: Work, ports: readonly (Port | undefined)[], co
 function count(records: Int32Array, at: number, role: number, counters: Counters): void {
   switch (records[at + F_STATUS]) {
     case 0:
-      counters.sent(role, records[at + F_LENGTH]);
+      if ((records[at + F_FLAGS] & VNET_JOINED) !== 0) counters.sentJoined(role, records[at + F_LENGTH]);
+      else counters.sent(role, records[at + F_LENGTH], records[at + F_GSO_TYPE] !== GSO_NONE);
       break;
     case ENOBUFS:
     case EAGAIN:

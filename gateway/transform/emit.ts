@@ -7,6 +7,7 @@ import {
   F_GSO_SIZE,
   F_GSO_TYPE,
   F_LENGTH,
+  F_NEXT,
   F_OFFSET,
   F_PORT,
   F_STATUS,
@@ -108,6 +109,7 @@ export function addRecord(
   records[r + F_VLAN_TPID] = from.vlanTpid;
   records[r + F_STATUS] = 0;
   records[r + F_PORT] = port;
+  records[r + F_NEXT] = 0;
   records[r + W_KIND] = kind;
   records[r + W_JOB] = firstJob;
   records[r + W_JOBS] = work.jobCount - firstJob;

@@ -29,6 +29,8 @@ export const STATUS: StatusView = {
       bytesOut: 90_000,
       mergedIn: 10,
       mergedBytesIn: 640_000,
+      mergedOut: 0,
+      mergedBytesOut: 0,
     },
     {
       role: 'inner',
@@ -41,6 +43,8 @@ export const STATUS: StatusView = {
       bytesOut: 1_500_000,
       mergedIn: 0,
       mergedBytesIn: 0,
+      mergedOut: 12,
+      mergedBytesOut: 700_000,
     },
   ],
   workers: 2,

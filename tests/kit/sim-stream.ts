@@ -6,6 +6,7 @@ import type { FakePort } from '#port/fake.ts';
 import { FORM_TCP } from '#wire/frame.ts';
 import { TCP_ACK, TCP_PSH, TCP_SYN } from '#wire/tcp.ts';
 import { type Ends, H1, H2, parsed, read, type Seen, tcp } from './sim-frames.ts';
+import { segments } from './sim-segments.ts';
 import type { SimWorld } from './sim-world.ts';
 
 const CLIENT_PORT = 40_000;
@@ -93,14 +94,15 @@ export class SimStream {
   }
 
   #send(at: number): void {
+    const end = Math.min(at + this.#segment, this.#data.length);
     this.#world.sendFromH1(
       tcp(this.#forward, {
         sourcePort: CLIENT_PORT,
         destinationPort: SERVER_PORT,
         sequence: (FIRST + at) >>> 0,
         acknowledgement: 1,
-        flags: TCP_ACK | TCP_PSH,
-        data: this.#data.subarray(at, Math.min(at + this.#segment, this.#data.length)),
+        flags: end === this.#data.length ? TCP_ACK | TCP_PSH : TCP_ACK,
+        data: this.#data.subarray(at, end),
       }),
     );
   }
@@ -133,6 +135,6 @@ export class SimStream {
 
 function listen(port: FakePort, take: (seen: Seen) => void): void {
   port.onArrival = () => {
-    for (const frame of port.collect()) if (parsed(frame.bytes)?.form === FORM_TCP) take(read(frame.bytes));
+    for (const frame of port.collect().flatMap(segments)) if (parsed(frame)?.form === FORM_TCP) take(read(frame));
   };
 }

@@ -34,6 +34,8 @@ export interface WireBehaviour {
 export interface SimSettings {
   /** Largest layer-3 packet of every link, bytes. */
   readonly mtu?: number;
+  /** False: the inner ports cut no superpackets of their own, so nothing is merged for them. */
+  readonly superpackets?: boolean;
   readonly policy?: Partial<PolicySettings>;
   /** The management port of a: its box's MAC address as a number. */
   readonly managementMac?: number;
@@ -135,9 +137,9 @@ export class SimWorld {
     this.seed = seed;
     this.chance = seeded(seed);
     this.#random = seeded(seed ^ 0x5eed);
-    const { mtu = 1500, policy, managementMac: mac } = settings;
-    this.h1 = createFakeLink({ names: ['h1', 'a-inner'], queue: 100_000, mtu });
-    this.h2 = createFakeLink({ names: ['h2', 'b-inner'], queue: 100_000, mtu });
+    const { mtu = 1500, superpackets = true, policy, managementMac: mac } = settings;
+    this.h1 = createFakeLink({ names: ['h1', 'a-inner'], queue: 100_000, mtu, superpackets });
+    this.h2 = createFakeLink({ names: ['h2', 'b-inner'], queue: 100_000, mtu, superpackets });
     this.wire = createFakeLink({ names: ['a-outer', 'b-outer'], queue: 100_000, mtu });
     this.wire.wire = (frame, from, deliver) => this.#cross(frame, from, deliver);
     const management = mac === undefined ? undefined : { port: this.box.right, mac };

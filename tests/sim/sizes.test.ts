@@ -5,6 +5,7 @@ import { GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, VNET_NEEDS_CSUM } from '#wire/record.
 import { dprpType } from '../kit/sim-diagram.ts';
 import { datagrams, fragments } from '../kit/sim-fragments.ts';
 import { type Ends, H1, H2, parsed, read, tcp, udp } from '../kit/sim-frames.ts';
+import { segments } from '../kit/sim-segments.ts';
 import { story } from '../kit/sim-story.ts';
 import type { SimWorld } from '../kit/sim-world.ts';
 
@@ -110,7 +111,7 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
       );
     }
     world.run(1_000);
-    const arrived = world.h2.left.collect().map((f) => read(f.bytes));
+    const arrived = world.h2.left.collect().flatMap(segments).map(read);
     expect(arrived.length).toBe(20);
     expect(Buffer.concat(arrived.map((s) => s.payload))).toEqual(Buffer.from(data));
     expect(arrived.map((s) => s.frame.sequence)).toEqual(

@@ -1,0 +1,281 @@
+/**
+ * Receive-side merging (docs/transforms.md § Receive-side merging): consecutive opened TCP segments of a flow become one
+ * superpacket, by the rule of Linux's own GRO, without copying: the payloads stay in their receive slots and are chained.
+ * Runs once for a batch, behind `settle`, before anything is sent. Owner: the worker; the functions stand in packet order.
+ *
+ *   records of the batch ─► candidate? ─► run of its flow ─┬─ joins ─► chained, runs go on
+ *                                                          └─ does not ─► run ends, a new one may begin
+ *
+ * Whoever cuts the superpacket by its segment size gets back the very frames that were merged.
+ */
+import { fold } from '#wire/checksum.ts';
+import { ETHER_HEADER, ETHER_TYPE, isVlanType, VLAN_TAG } from '#wire/ethernet.ts';
+import { ETHERTYPE_IPV4, IP_LENGTH_MAX } from '#wire/frame.ts';
+import {
+  IPV4_FLAGS_OFFSET,
+  IPV4_HEADER,
+  IPV4_ID,
+  IPV4_MF,
+  IPV4_OFFSET_MASK,
+  IPV4_SOURCE,
+  ipv4ChecksumIsRight,
+  ipv4SetTotalLength,
+} from '#wire/ipv4.ts';
+import { IPV6_HEADER, IPV6_NEXT_HEADER, IPV6_SOURCE, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import {
+  F_CSUM_OFFSET,
+  F_CSUM_START,
+  F_FLAGS,
+  F_GSO_SIZE,
+  F_GSO_TYPE,
+  F_LENGTH,
+  F_NEXT,
+  F_OFFSET,
+  F_PORT,
+  F_STRIDE,
+  F_VLAN_TCI,
+  F_VLAN_TPID,
+  GSO_NONE,
+  GSO_TCPV4,
+  GSO_TCPV6,
+  JOINED_MAX,
+  VNET_JOINED,
+  VNET_NEEDS_CSUM,
+} from '#wire/record.ts';
+import {
+  TCP_ACKNOWLEDGEMENT,
+  TCP_CHECKSUM,
+  TCP_CWR,
+  TCP_DATA_OFFSET,
+  TCP_FIN,
+  TCP_FLAGS,
+  TCP_HEADER,
+  TCP_PSH,
+  TCP_RST,
+  TCP_SEQUENCE,
+  TCP_SOURCE_PORT,
+  TCP_SYN,
+  TCP_URG,
+  TCP_URGENT,
+} from '#wire/tcp.ts';
+import { KIND_OPENED, W_KIND, type Work } from './work.ts';
+
+/** Flows whose segments may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
+export const MERGE_FLOWS = 8;
+/** Bytes of a whole superpacket with its link header: Linux cuts what reaches 65,536, and a tag beside it counts. */
+const FRAME_MAX = IP_LENGTH_MAX - VLAN_TAG;
+
+/** End a run, and stand in the last segment only. */
+const LAST = TCP_FIN | TCP_PSH;
+/** Never merged: they stand in the first or in every segment, or mean more than bytes of the stream. */
+const ALONE = TCP_SYN | TCP_RST | TCP_URG | TCP_CWR;
+/** Header length, flags and window as one word, without the flags that only the last segment may bear. */
+const SAME_BITS = ~(LAST << 16);
+
+/** Both addresses, which stand behind each other. */
+const IPV4_ADDRESSES = 8;
+const IPV6_ADDRESSES = 32;
+
+/* Columns of a run; all its offsets are those of its first segment. */
+const R_FIRST = 0; /* first column of its first record, -1 for no run */
+const R_NEWEST = 1; /* first column of its newest record */
+const R_L3 = 2;
+const R_L4 = 3;
+const R_PAYLOAD = 4;
+const R_SEQUENCE = 5; /* that the next segment must have, int32 */
+const R_ID = 6; /* likewise, IPv4 */
+const R_SIZE = 7; /* payload bytes of every segment but the last */
+const R_BYTES = 8; /* payload bytes so far */
+const R_JOINED = 9; /* records behind the first */
+const R_STRIDE = 10;
+
+/* Scratch of the one thread that runs this module. */
+const runs = new Int32Array(MERGE_FLOWS * R_STRIDE);
+let used = 0; /* columns of `runs` that a run was begun in */
+let turn = 0; /* the run that ends next where all places are taken */
+
+/**
+ * Merges what it can of a batch's settled records of KIND_OPENED. Of a run the first record says everything about the
+ * superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is not merged keeps its bytes.
+ */
+export function mergeOpened(work: Work): void {
+  const { records } = work;
+  const end = work.recordCount * F_STRIDE;
+  used = 0;
+  for (let r = 0; r < end; r += F_STRIDE) {
+    if (
+      records[r + W_KIND] === KIND_OPENED &&
+      records[r + F_CSUM_OFFSET] === TCP_CHECKSUM &&
+      (records[r + F_FLAGS] & VNET_NEEDS_CSUM) !== 0 &&
+      records[r + F_GSO_TYPE] === GSO_NONE
+    ) {
+      take(work, r);
+    }
+  }
+  for (let run = 0; run < used; run += R_STRIDE) finish(work, run);
+}
+
+/** A TCP frame joins the run of its flow, or ends it and begins another where it may be merged at all. */
+function take(work: Work, r: number): void {
+  const { slab, view, records } = work;
+  const link = records[r + F_OFFSET];
+  const l4 = link + records[r + F_CSUM_START];
+  let l3 = link + ETHER_HEADER;
+  let type = view.getUint16(link + ETHER_TYPE);
+  for (; isVlanType(type); l3 += VLAN_TAG) type = view.getUint16(l3 + 2);
+  const v4 = type === ETHERTYPE_IPV4;
+  const payload = l4 + ((slab[l4 + TCP_DATA_OFFSET] >>> 4) << 2);
+  const length = link + records[r + F_LENGTH] - payload;
+  const flags = slab[l4 + TCP_FLAGS];
+  const plain = v4 ? isPlainIpv4(slab, view, l3, l4) : l4 - l3 === IPV6_HEADER;
+  const mergeable = plain && length > 0 && (flags & ALONE) === 0;
+  let run = runOf(view, l3, l4, v4);
+  if (run >= 0) {
+    if (mergeable && joins(view, records, run, r, l3, l4, payload, length, v4)) {
+      join(slab, records, run, r, l4, payload, length);
+      if (length < runs[run + R_SIZE] || (flags & LAST) !== 0) finish(work, run);
+      return;
+    }
+    finish(work, run);
+  }
+  if (!mergeable || (flags & LAST) !== 0) return;
+  if (run < 0) run = vacancy(work);
+  runs[run + R_FIRST] = r;
+  runs[run + R_NEWEST] = r;
+  runs[run + R_L3] = l3;
+  runs[run + R_L4] = l4;
+  runs[run + R_PAYLOAD] = payload;
+  runs[run + R_SEQUENCE] = view.getInt32(l4 + TCP_SEQUENCE) + length;
+  runs[run + R_ID] = v4 ? (view.getUint16(l3 + IPV4_ID) + 1) & 0xffff : 0;
+  runs[run + R_SIZE] = length;
+  runs[run + R_BYTES] = length;
+  runs[run + R_JOINED] = 0;
+}
+
+/** The link cuts a superpacket with the same short header for all: no options, no fragment, no error to be repaired. */
+function isPlainIpv4(slab: Uint8Array, view: DataView, l3: number, l4: number): boolean {
+  return (
+    l4 - l3 === IPV4_HEADER &&
+    (view.getUint16(l3 + IPV4_FLAGS_OFFSET) & (IPV4_MF | IPV4_OFFSET_MASK)) === 0 &&
+    ipv4ChecksumIsRight(slab, l3)
+  );
+}
+
+/** The run of the flow (IP version, addresses, ports), -1 where none is open. */
+function runOf(view: DataView, l3: number, l4: number, v4: boolean): number {
+  const ports = view.getInt32(l4 + TCP_SOURCE_PORT);
+  const addresses = l3 + (v4 ? IPV4_SOURCE : IPV6_SOURCE);
+  const bytes = v4 ? IPV4_ADDRESSES : IPV6_ADDRESSES;
+  for (let run = 0; run < used; run += R_STRIDE) {
+    if (runs[run + R_FIRST] < 0 || ports !== view.getInt32(runs[run + R_L4] + TCP_SOURCE_PORT)) continue;
+    const of = addresses - l3 + runs[run + R_L3];
+    if (v4 === (runs[run + R_L4] - runs[run + R_L3] === IPV4_HEADER) && sameWords(view, addresses, of, bytes))
+      return run;
+  }
+  return -1;
+}
+
+/** True where `bytes` bytes, a multiple of 4, are equal at two places. */
+function sameWords(view: DataView, a: number, b: number, bytes: number): boolean {
+  for (let i = 0; i < bytes; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
+  return true;
+}
+
+/** GRO's rule (Linux, net/ipv4/tcp_offload.c, af_inet.c, net/ipv6/ip6_offload.c): continues the run in every field. */
+function joins(
+  view: DataView,
+  records: Int32Array,
+  run: number,
+  r: number,
+  l3: number,
+  l4: number,
+  payload: number,
+  length: number,
+  v4: boolean,
+): boolean {
+  const first = runs[run + R_FIRST];
+  const firstL3 = runs[run + R_L3];
+  const firstL4 = runs[run + R_L4];
+  const link = records[r + F_OFFSET];
+  const firstLink = records[first + F_OFFSET];
+  const linkBytes = l3 - link;
+  return (
+    view.getInt32(l4 + TCP_SEQUENCE) === runs[run + R_SEQUENCE] &&
+    length <= runs[run + R_SIZE] &&
+    runs[run + R_JOINED] < JOINED_MAX &&
+    runs[run + R_PAYLOAD] - firstLink + runs[run + R_BYTES] + length <= FRAME_MAX &&
+    view.getInt32(l4 + TCP_ACKNOWLEDGEMENT) === view.getInt32(firstL4 + TCP_ACKNOWLEDGEMENT) &&
+    ((view.getInt32(l4 + TCP_DATA_OFFSET) ^ view.getInt32(firstL4 + TCP_DATA_OFFSET)) & SAME_BITS) === 0 &&
+    view.getUint16(l4 + TCP_URGENT) === view.getUint16(firstL4 + TCP_URGENT) &&
+    sameWords(view, l4 + TCP_HEADER, firstL4 + TCP_HEADER, payload - l4 - TCP_HEADER) &&
+    (v4
+      ? view.getUint16(l3 + IPV4_ID) === runs[run + R_ID] &&
+        view.getUint16(l3) === view.getUint16(firstL3) &&
+        view.getInt32(l3 + IPV4_FLAGS_OFFSET) >>> 8 === view.getInt32(firstL3 + IPV4_FLAGS_OFFSET) >>> 8
+      : view.getInt32(l3) === view.getInt32(firstL3) &&
+        view.getUint16(l3 + IPV6_NEXT_HEADER) === view.getUint16(firstL3 + IPV6_NEXT_HEADER)) &&
+    linkBytes === firstL3 - firstLink &&
+    /* Link headers are 2 bytes longer than whole words: the last word is read across the one before. */
+    sameWords(view, link, firstLink, linkBytes - 2) &&
+    view.getInt32(l3 - 4) === view.getInt32(firstL3 - 4) &&
+    records[r + F_VLAN_TCI] === records[first + F_VLAN_TCI] &&
+    records[r + F_VLAN_TPID] === records[first + F_VLAN_TPID] &&
+    records[r + F_PORT] === records[first + F_PORT]
+  );
+}
+
+/** Chains the record's payload behind the run; of its header nothing is left but what ends the run. */
+function join(
+  slab: Uint8Array,
+  records: Int32Array,
+  run: number,
+  r: number,
+  l4: number,
+  payload: number,
+  length: number,
+): void {
+  records[runs[run + R_NEWEST] + F_NEXT] = r / F_STRIDE + 1;
+  records[r + F_NEXT] = 0;
+  records[r + F_OFFSET] = payload;
+  records[r + F_LENGTH] = length;
+  records[r + F_FLAGS] |= VNET_JOINED;
+  slab[runs[run + R_L4] + TCP_FLAGS] |= slab[l4 + TCP_FLAGS] & LAST;
+  runs[run + R_NEWEST] = r;
+  runs[run + R_SEQUENCE] += length;
+  runs[run + R_ID] = (runs[run + R_ID] + 1) & 0xffff;
+  runs[run + R_BYTES] += length;
+  runs[run + R_JOINED] += 1;
+}
+
+/** A place for a new run: an unused one, or that of the run whose turn it is to end. */
+function vacancy(work: Work): number {
+  for (let run = 0; run < used; run += R_STRIDE) if (runs[run + R_FIRST] < 0) return run;
+  if (used < runs.length) {
+    used += R_STRIDE;
+    return used - R_STRIDE;
+  }
+  turn = (turn + R_STRIDE) % runs.length;
+  finish(work, turn);
+  return turn;
+}
+
+/** Ends a run. What is longer than one segment gets a superpacket's lengths, checksum and record. */
+function finish(work: Work, run: number): void {
+  const first = runs[run + R_FIRST];
+  runs[run + R_FIRST] = -1;
+  if (first < 0 || runs[run + R_JOINED] === 0) return;
+  const { view, records } = work;
+  const l3 = runs[run + R_L3];
+  const l4 = runs[run + R_L4];
+  const header = runs[run + R_PAYLOAD] - l4;
+  const before = header + runs[run + R_SIZE];
+  const after = header + runs[run + R_BYTES];
+  const v4 = l4 - l3 === IPV4_HEADER;
+  if (v4) ipv4SetTotalLength(view, l3, l4 - l3 + after);
+  else ipv6SetPayloadLength(view, l3, after);
+  /* The pseudo-header's length in its sum, in one's complement: the old one out, the new one in. */
+  const sum = view.getUint16(l4 + TCP_CHECKSUM);
+  view.setUint16(l4 + TCP_CHECKSUM, fold(sum + (~before & 0xffff) + after));
+  records[first + F_GSO_TYPE] = v4 ? GSO_TCPV4 : GSO_TCPV6;
+  records[first + F_GSO_SIZE] = runs[run + R_SIZE];
+}
