@@ -135,6 +135,8 @@ static napi_value layout(napi_env env, napi_callback_info info) {
         {"J_NUMBER_HIGH", J_NUMBER_HIGH},
         {"J_NUMBER_LOW", J_NUMBER_LOW},
         {"J_STATUS", J_STATUS},
+        {"J_SHORT_KEY", J_SHORT_KEY},
+        {"J_SEGMENT", J_SEGMENT},
         {"J_STRIDE", J_STRIDE},
     };
     napi_value out;

@@ -1,6 +1,7 @@
 /* Cipher jobs: all of a batch are checked, then all are run, in order, in one call.
  *
  *   AEAD nonce = 4-byte salt ‖ 64-bit packet number, big-endian (docs/transforms.md) */
+#include "ff1.h"
 #include "keys.h"
 
 #include <openssl/core_names.h>
@@ -13,17 +14,19 @@
 #include <sys/auxv.h>
 #endif
 
-enum { OP_SEAL, OP_OPEN, OP_SUM };
+enum { OP_SEAL, OP_OPEN, OP_SUM, OP_ENCIPHER, OP_DECIPHER, OP_MASK };
 enum { STATUS_OK, STATUS_FORGED };
 enum { AES_256_GCM, CHACHA20_POLY1305 };
+enum { TWEAK_SEQUENCE = 8, TWEAK_MAX = 256, WIDE_FROM = 16 };
 
 /* One context serves both directions: neither algorithm's key schedule depends on it. */
 bool key_aead(struct place *place, int32_t algorithm, const uint8_t key[KEY_LENGTH]) {
-    place->aead = EVP_CIPHER_CTX_new();
-    return place->aead != NULL &&
-           EVP_CipherInit_ex2(
-               place->aead, algorithm == AES_256_GCM ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
-               key, NULL, 1, NULL) == 1;
+    place->context = EVP_CIPHER_CTX_new();
+    return place->context != NULL &&
+           EVP_CipherInit_ex2(place->context,
+                              algorithm == AES_256_GCM ? EVP_aes_256_gcm()
+                                                       : EVP_chacha20_poly1305(),
+                              key, NULL, 1, NULL) == 1;
 }
 
 /* Lengths are not negative here. */
@@ -31,10 +34,56 @@ static bool apart(int64_t a, int64_t a_length, int64_t b, int64_t b_length) {
     return a_length == 0 || b_length == 0 || a + a_length <= b || b + b_length <= a;
 }
 
+static bool serves(const struct keys *keys, int32_t index, uint32_t uses) {
+    const struct place *place = find_key(keys, index);
+    return place != NULL && place->uses == uses;
+}
+
+static const char *aead_fault(const struct keys *keys, size_t size, const int32_t *job) {
+    if (!serves(keys, job[J_KEY], FOR_JOBS)) {
+        return "J_KEY names no AEAD key, or one that was released";
+    }
+    if (job[J_TAG_LENGTH] != 12 && job[J_TAG_LENGTH] != 16) {
+        return "J_TAG_LENGTH is neither 12 nor 16";
+    }
+    if (!range_fits(size, job[J_TAG], job[J_TAG_LENGTH])) {
+        return "J_TAG and J_TAG_LENGTH leave the slab";
+    }
+    if (!apart(job[J_TAG], job[J_TAG_LENGTH], job[J_DST], job[J_LENGTH]) ||
+        !apart(job[J_TAG], job[J_TAG_LENGTH], job[J_AAD], job[J_AAD_LENGTH])) {
+        return "tag overlaps destination or authenticated data";
+    }
+    return NULL;
+}
+
+static const char *length_preserving_fault(const struct keys *keys, const int32_t *job) {
+    const int32_t length = job[J_LENGTH];
+    if (job[J_SEGMENT] < 0) {
+        return "J_SEGMENT is negative";
+    }
+    if (job[J_AAD_LENGTH] > TWEAK_MAX) {
+        return "J_AAD_LENGTH is above TWEAK_MAX";
+    }
+    const int32_t segment = job[J_SEGMENT] == 0 ? length : job[J_SEGMENT];
+    if (length > segment && job[J_AAD_LENGTH] < TWEAK_SEQUENCE + 4) {
+        return "several segments, and J_AAD_LENGTH leaves the sequence number out of the tweak";
+    }
+    if (!serves(keys, job[J_KEY], FOR_WIDE)) {
+        return "J_KEY names no HCTR2 key, or one that was released";
+    }
+    const int32_t last = length > 0 ? (length - 1) % segment + 1 : 0;
+    if (last > 0 && (last < WIDE_FROM || segment < WIDE_FROM) &&
+        !serves(keys, job[J_SHORT_KEY], FOR_SHORT)) {
+        return "a segment is shorter than 16 bytes, and J_SHORT_KEY names no FF1 key, or one that "
+               "was released";
+    }
+    return NULL;
+}
+
 /* What is wrong with a job, or NULL. */
 static const char *job_fault(const struct keys *keys, size_t size, const int32_t *job) {
-    if (job[J_OP] < OP_SEAL || job[J_OP] > OP_SUM) {
-        return "J_OP is none of OP_SEAL, OP_OPEN, OP_SUM";
+    if (job[J_OP] < OP_SEAL || job[J_OP] > OP_MASK) {
+        return "J_OP is none of OP_SEAL, OP_OPEN, OP_SUM, OP_ENCIPHER, OP_DECIPHER, OP_MASK";
     }
     if (!range_fits(size, job[J_SRC], job[J_LENGTH])) {
         return "J_SRC and J_LENGTH leave the slab";
@@ -42,38 +91,32 @@ static const char *job_fault(const struct keys *keys, size_t size, const int32_t
     if (job[J_OP] == OP_SUM) {
         return NULL;
     }
-    const struct place *place = find_key(keys, job[J_KEY]);
-    if (place == NULL || place->uses != FOR_JOBS) {
-        return "J_KEY names no AEAD key, or one that was released";
+    if (!range_fits(size, job[J_AAD], job[J_AAD_LENGTH])) {
+        return "J_AAD and J_AAD_LENGTH leave the slab";
     }
-    if (job[J_TAG_LENGTH] != 12 && job[J_TAG_LENGTH] != 16) {
-        return "J_TAG_LENGTH is neither 12 nor 16";
+    if (job[J_OP] == OP_MASK) {
+        return serves(keys, job[J_KEY], FOR_MASK)
+                   ? NULL
+                   : "J_KEY names no mask key, or one that was released";
     }
     if (!range_fits(size, job[J_DST], job[J_LENGTH])) {
         return "J_DST and J_LENGTH leave the slab";
     }
-    if (!range_fits(size, job[J_AAD], job[J_AAD_LENGTH])) {
-        return "J_AAD and J_AAD_LENGTH leave the slab";
-    }
-    if (!range_fits(size, job[J_TAG], job[J_TAG_LENGTH])) {
-        return "J_TAG and J_TAG_LENGTH leave the slab";
-    }
     if (job[J_SRC] != job[J_DST] && !apart(job[J_SRC], job[J_LENGTH], job[J_DST], job[J_LENGTH])) {
         return "source and destination overlap and are not equal";
     }
-    if (!apart(job[J_TAG], job[J_TAG_LENGTH], job[J_DST], job[J_LENGTH]) ||
-        !apart(job[J_TAG], job[J_TAG_LENGTH], job[J_AAD], job[J_AAD_LENGTH]) ||
-        !apart(job[J_AAD], job[J_AAD_LENGTH], job[J_DST], job[J_LENGTH])) {
-        return "tag, authenticated data and destination overlap";
+    if (!apart(job[J_AAD], job[J_AAD_LENGTH], job[J_DST], job[J_LENGTH])) {
+        return "authenticated data or tweak and destination overlap";
     }
-    return NULL;
+    return job[J_OP] == OP_SEAL || job[J_OP] == OP_OPEN ? aead_fault(keys, size, job)
+                                                        : length_preserving_fault(keys, job);
 }
 
 /* The hot path. Only the nonce is set per packet, and the tag travels as a prepared parameter:
  * EVP_CIPHER_CTX_ctrl costs twice as much as the AEAD of a 64-byte packet's remaining calls. */
 static bool run_aead(const struct place *place, uint8_t *slab, const int32_t *job) {
     const bool sealing = job[J_OP] == OP_SEAL;
-    EVP_CIPHER_CTX *context = place->aead;
+    EVP_CIPHER_CTX *context = place->context;
     OSSL_PARAM tag[] = {{OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, slab + job[J_TAG],
                          (size_t)job[J_TAG_LENGTH], OSSL_PARAM_UNMODIFIED},
                         {NULL, 0, NULL, 0, 0}};
@@ -93,18 +136,60 @@ static bool run_aead(const struct place *place, uint8_t *slab, const int32_t *jo
            (!sealing || EVP_CIPHER_CTX_get_params(context, tag) == 1);
 }
 
+/* The tweak of each segment is HCTR2's prefix without its first block, and FF1's tweak. */
+static bool run_segments(const struct keys *keys, uint8_t *slab, const int32_t *job) {
+    const struct place *wide = find_key(keys, job[J_KEY]);
+    const struct place *shorter = find_key(keys, job[J_SHORT_KEY]);
+    const size_t tweak_length = (size_t)job[J_AAD_LENGTH], length = (size_t)job[J_LENGTH];
+    const size_t segment = job[J_SEGMENT] == 0 ? length : (size_t)job[J_SEGMENT];
+    const bool deciphering = job[J_OP] == OP_DECIPHER;
+    struct hctr2_prefix prefix;
+    uint8_t *tweak = prefix.bytes + BLOCK;
+    bool ok = true;
+    hctr2_prefix(&prefix, slab + job[J_AAD], tweak_length);
+    for (size_t at = 0; ok && at < length; at += segment) {
+        const size_t part = length - at < segment ? length - at : segment;
+        const uint8_t *source = slab + job[J_SRC] + at;
+        uint8_t *destination = slab + job[J_DST] + at;
+        if (at > 0) {
+            uint32_t sequence;
+            memcpy(&sequence, tweak + TWEAK_SEQUENCE, 4);
+            sequence = __builtin_bswap32(__builtin_bswap32(sequence) + (uint32_t)segment);
+            memcpy(tweak + TWEAK_SEQUENCE, &sequence, 4);
+        }
+        ok = part < WIDE_FROM
+                 ? ff1_run(shorter->context, tweak, tweak_length, source, destination, part,
+                           deciphering)
+                 : hctr2_run(wide->hctr2, &prefix, source, destination, part, deciphering);
+    }
+    return ok;
+}
+
 static void run_job(const struct keys *keys, uint8_t *slab, int32_t *job) {
-    if (job[J_OP] == OP_SUM) {
+    bool ok;
+    switch (job[J_OP]) {
+    case OP_SUM:
         job[J_STATUS] =
             (int32_t)sum16(slab + job[J_SRC], (size_t)job[J_LENGTH], (uint32_t)job[J_AAD]);
         return;
+    case OP_MASK:
+        job[J_STATUS] =
+            mask_of(find_key(keys, job[J_KEY])->hctr2, slab + job[J_AAD], (size_t)job[J_AAD_LENGTH],
+                    slab + job[J_SRC], (size_t)job[J_LENGTH]);
+        return;
+    case OP_ENCIPHER:
+    case OP_DECIPHER:
+        ok = run_segments(keys, slab, job);
+        break;
+    default:
+        ok = run_aead(find_key(keys, job[J_KEY]), slab, job);
     }
-    if (run_aead(find_key(keys, job[J_KEY]), slab, job)) {
+    if (ok) {
         job[J_STATUS] = STATUS_OK;
         return;
     }
-    /* Neither plaintext that nobody vouches for nor, should OpenSSL ever fail to seal, plaintext
-     * that was to be hidden stays behind. */
+    /* Neither plaintext that nobody vouches for nor, should OpenSSL ever fail, plaintext that was
+     * to be hidden stays behind. */
     OPENSSL_cleanse(slab + job[J_DST], (size_t)job[J_LENGTH]);
     ERR_clear_error();
     job[J_STATUS] = STATUS_FORGED;

@@ -1,4 +1,5 @@
 /* HKDF-SHA-256 (RFC 5869) and HMAC-SHA-256 (RFC 2104). */
+#include "ff1.h"
 #include "keys.h"
 
 #include <openssl/crypto.h>
@@ -124,6 +125,77 @@ static napi_value expand_aead(napi_env env, napi_callback_info info) {
     return js_key(env, keys, place);
 }
 
+/* Fills a place that was taken for `uses`; false when OpenSSL fails or after throwing. */
+static bool derive(napi_env env, struct keys *keys, struct place *place, uint32_t uses,
+                   const uint8_t bytes[KEY_LENGTH]) {
+    if (uses == FOR_SHORT) {
+        place->context = ff1_key(bytes);
+        return place->context != NULL;
+    }
+    place->hctr2 = take_hctr2(env, keys);
+    return place->hctr2 != NULL && hctr2_derive(place->hctr2, keys->level, bytes);
+}
+
+static napi_value expand_for(napi_env env, napi_callback_info info, uint32_t uses,
+                             const char *what) {
+    napi_value args[2];
+    size_t count = 2;
+    struct bytes label;
+    uint8_t bytes[KEY_LENGTH];
+    bool thrown = false;
+    struct keys *keys = keys_of(env);
+    if (keys == NULL || napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok) {
+        return NULL;
+    }
+    struct place *prk = arg_key(env, keys, args[0], "prk", FOR_HASHING);
+    if (prk == NULL || !arg_bytes(env, args[1], "info", &label)) {
+        return NULL;
+    }
+    struct place *place = take_key(env, keys, uses);
+    if (place == NULL) {
+        return NULL;
+    }
+    bool ok = expand_to(keys, prk, label, bytes, NULL) && derive(env, keys, place, uses, bytes);
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    if (ok) {
+        return js_key(env, keys, place);
+    }
+    drop_key(keys, place);
+    return napi_is_exception_pending(env, &thrown) == napi_ok && thrown ? NULL
+                                                                        : throw_openssl(env, what);
+}
+
+/* expandWide(prk, info): number */
+static napi_value expand_wide(napi_env env, napi_callback_info info) {
+    return expand_for(env, info, FOR_WIDE, "expandWide");
+}
+
+/* expandShort(prk, info): number */
+static napi_value expand_short(napi_env env, napi_callback_info info) {
+    return expand_for(env, info, FOR_SHORT, "expandShort");
+}
+
+/* expandMask(prk, info): number */
+static napi_value expand_mask(napi_env env, napi_callback_info info) {
+    return expand_for(env, info, FOR_MASK, "expandMask");
+}
+
+/* cipherLevel(limit): number. Keys of HCTR2 and the mask that are expanded from now on in this
+ * thread use at most this level; the answer is the one they use. For tests and measurements. */
+static napi_value cipher_level(napi_env env, napi_callback_info info) {
+    napi_value args[1];
+    size_t count = 1;
+    int32_t limit;
+    struct keys *keys = keys_of(env);
+    if (keys == NULL || napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
+        !arg_int(env, args[0], "limit", LEVEL_PORTABLE, LEVEL_VAES, &limit)) {
+        return NULL;
+    }
+    const enum level best = best_level();
+    keys->level = (enum level)limit < best ? (enum level)limit : best;
+    return js_int(env, (int32_t)keys->level);
+}
+
 /* mac(key, data, out: Uint8Array) */
 static napi_value mac(napi_env env, napi_callback_info info) {
     napi_value args[3];
@@ -143,6 +215,9 @@ static napi_value mac(napi_env env, napi_callback_info info) {
 
 bool register_kdf(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"extract", extract}, {"expand", expand}, {"expandAead", expand_aead}, {"mac", mac}};
+        {"extract", extract},          {"expand", expand},
+        {"expandAead", expand_aead},   {"expandWide", expand_wide},
+        {"expandShort", expand_short}, {"expandMask", expand_mask},
+        {"cipherLevel", cipher_level}, {"mac", mac}};
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

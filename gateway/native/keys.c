@@ -37,9 +37,13 @@ void *locked_memory(napi_env env, size_t size) {
     return memory;
 }
 
-static void wipe_place(struct place *place) {
-    EVP_CIPHER_CTX_free(place->aead);
-    place->aead = NULL;
+static void wipe_place(struct keys *keys, struct place *place) {
+    EVP_CIPHER_CTX_free(place->context);
+    place->context = NULL;
+    if (place->hctr2 != NULL) {
+        drop_hctr2(keys, place->hctr2);
+        place->hctr2 = NULL;
+    }
     place->uses = 0;
     OPENSSL_cleanse(place->key, sizeof place->key);
     OPENSSL_cleanse(place->salt, sizeof place->salt);
@@ -50,10 +54,11 @@ static void close_keys(void *data) {
     withdraw_grants_of(keys);
     if (keys->places != NULL) {
         for (uint32_t i = 0; i < KEY_PLACES; i++) {
-            wipe_place(&keys->places[i]);
+            wipe_place(keys, &keys->places[i]);
         }
         munmap(keys->places, KEY_PLACES * sizeof *keys->places);
     }
+    close_hctr2(keys);
     EVP_MAC_CTX_free(keys->hmac);
     EVP_CIPHER_CTX_free(keys->chacha20);
     EVP_CIPHER_CTX_free(keys->message);
@@ -94,6 +99,7 @@ static struct keys *open_keys(napi_env env) {
         keys->places[i].next = i + 1;
     }
     keys->last_free = KEY_PLACES - 1;
+    keys->level = best_level();
     if (!open_contexts(keys) || napi_set_instance_data(env, keys, NULL, NULL) != napi_ok ||
         napi_add_env_cleanup_hook(env, close_keys, keys) != napi_ok) {
         napi_set_instance_data(env, NULL, NULL, NULL);
@@ -151,7 +157,7 @@ struct place *take_key(napi_env env, struct keys *keys, uint32_t uses) {
  * it names a key again after GENERATIONS rounds through all free places. */
 void drop_key(struct keys *keys, struct place *place) {
     uint32_t index = (uint32_t)(place - keys->places);
-    wipe_place(place);
+    wipe_place(keys, place);
     place->generation = place->generation + 1 < GENERATIONS ? place->generation + 1 : 1;
     place->next = KEY_PLACES;
     if (keys->first_free == KEY_PLACES) {
@@ -218,7 +224,7 @@ static napi_value release(napi_env env, napi_callback_info info) {
     if (keys == NULL || napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok) {
         return NULL;
     }
-    struct place *place = arg_key(env, keys, args[0], "key", FOR_HASHING | FOR_EXCHANGE | FOR_JOBS);
+    struct place *place = arg_key(env, keys, args[0], "key", FOR_ANYTHING);
     if (place != NULL) {
         drop_key(keys, place);
     }

@@ -3,12 +3,14 @@
  *
  *   importKey, generateKeyPair, exchange, extract, expand, claim -> place -> release
  *
- * An AEAD key is held by its OpenSSL context alone: OpenSSL's heap is not locked, but OpenSSL
- * cleanses what it frees, and the process is not dumped (hardenProcess in process.c). */
+ * A key for AEAD or FF1 is held by its OpenSSL context alone: OpenSSL's heap is not locked, but
+ * OpenSSL cleanses what it frees, and the process is not dumped (hardenProcess in process.c). What
+ * HCTR2 and the mask derive is in locked memory that grows with their number (hctr2-key.c). */
 #ifndef GSCIP_KEYS_H
 #define GSCIP_KEYS_H
 
 #include "addon.h"
+#include "hctr2.h"
 
 #include <openssl/evp.h>
 
@@ -23,22 +25,34 @@ enum {
 };
 
 /* What a key may be used for; a bit set, 0 for a free place. Imported keys serve as both. */
-enum { FOR_HASHING = 1, FOR_EXCHANGE = 2, FOR_JOBS = 4 };
+enum {
+    FOR_HASHING = 1,
+    FOR_EXCHANGE = 2,
+    FOR_JOBS = 4,
+    FOR_WIDE = 8,
+    FOR_SHORT = 16,
+    FOR_MASK = 32,
+    FOR_ANYTHING = 63
+};
 
 struct place {
     uint8_t key[KEY_LENGTH];
     uint8_t salt[SALT_LENGTH];
     uint32_t uses;
-    uint32_t generation; /* 1 … GENERATIONS - 1, so that index 0 never names a key */
-    uint32_t next;       /* free list; KEY_PLACES at its end */
-    EVP_CIPHER_CTX *aead;
-    uint64_t spare;
+    uint32_t generation;     /* 1 … GENERATIONS - 1, so that index 0 never names a key */
+    uint32_t next;           /* free list; KEY_PLACES at its end */
+    EVP_CIPHER_CTX *context; /* FOR_JOBS, FOR_SHORT */
+    struct hctr2_key *hctr2; /* FOR_WIDE, FOR_MASK */
 };
 _Static_assert(sizeof(struct place) == 64, "one place, one cache line");
 
 struct keys {
     struct place *places;
     uint32_t first_free, last_free;
+    /* For HCTR2 and the mask; chunks are locked as they are needed. */
+    struct hctr2_chunk *chunks;
+    struct hctr2_key *free_hctr2;
+    enum level level; /* of the keys that are made from now on */
     /* Used within one call and keyed with zeros before it returns. */
     EVP_MAC_CTX *hmac;
     EVP_CIPHER_CTX *chacha20, *message;
@@ -72,6 +86,12 @@ bool arg_exactly(napi_env env, napi_value value, const char *name, size_t length
 
 /* Memory that is locked, left out of dumps, and zeros in a child; NULL after throwing. */
 void *locked_memory(napi_env env, size_t size);
+
+/* NULL after throwing; a dropped key is wiped. hctr2-key.c */
+struct hctr2_key *take_hctr2(napi_env env, struct keys *keys);
+void drop_hctr2(struct keys *keys, struct hctr2_key *key);
+/* Unmaps what `take_hctr2` mapped; all keys were dropped. */
+void close_hctr2(struct keys *keys);
 
 napi_value throw_openssl(napi_env env, const char *what);
 
