@@ -43,6 +43,8 @@ export interface Settled {
   /** All jobs of the record succeeded. */
   readonly ok: boolean;
   readonly number: number;
+  readonly gsoType: number;
+  readonly gsoSize: number;
 }
 
 export class Rig {
@@ -103,7 +105,7 @@ export class Rig {
       const status = this.work.jobs[j * J_STRIDE + J_STATUS];
       if (status !== (this.work.jobs[j * J_STRIDE + J_OP] === OP_SUM ? 0xffff : 0)) ok = false;
     }
-    return { bytes, ok, number: this.work.numbers[record] };
+    return { bytes, ok, number: this.work.numbers[record], gsoType: r[F_GSO_TYPE], gsoSize: r[F_GSO_SIZE] };
   }
 }
 
