@@ -173,6 +173,29 @@ static napi_value open_for_traffic(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* adoptSocket(fd, mark, sendBytes): a packet socket that a library opened */
+static napi_value adopt_socket(napi_env env, napi_callback_info info) {
+    napi_value args[3];
+    size_t count = 3;
+    int32_t fd, mark, send_bytes;
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
+        !arg_int(env, args[0], "fd", 0, INT32_MAX, &fd) ||
+        !arg_int(env, args[1], "mark", 0, INT32_MAX, &mark) ||
+        !arg_int(env, args[2], "sendBytes", 1, INT32_MAX / 2, &send_bytes)) {
+        return NULL;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_PACKET) {
+        return throw_range(env, "fd: open packet socket expected");
+    }
+    if (!option(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) ||
+        !option(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof send_bytes)) {
+        return throw_errno(env, "SO_MARK or SO_SNDBUFFORCE", errno);
+    }
+    return NULL;
+}
+
 /* takeOverruns(fd): number */
 static napi_value take_overruns(napi_env env, napi_callback_info info) {
     napi_value args[1];
@@ -221,9 +244,8 @@ static napi_value close_socket(napi_env env, napi_callback_info info) {
 
 bool register_sockets(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"openSockets", open_sockets},
-        {"openForTraffic", open_for_traffic},
-        {"takeOverruns", take_overruns},
+        {"openSockets", open_sockets}, {"openForTraffic", open_for_traffic},
+        {"adoptSocket", adopt_socket}, {"takeOverruns", take_overruns},
         {"closeSocket", close_socket},
     };
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);

@@ -17,6 +17,11 @@ export interface NativeSockets {
   ): number[];
   /** Removes the drop-all filter of the first `count` descriptors: called once, when all members of all ports exist. */
   openForTraffic(fds: Int32Array, count: number): void;
+  /**
+   * Gives a packet socket that a library opened the SO_MARK and the send buffer, in bytes, of `openSockets`. RangeError for
+   * another kind of file.
+   */
+  adoptSocket(fd: number, mark: number, sendBytes: number): void;
   /** Frames the kernel dropped for want of buffer since the last call. */
   takeOverruns(fd: number): number;
   /** Closes a packet socket or an event; RangeError for another kind of file. */

@@ -45,6 +45,14 @@ describe('bounds', () => {
     expect(() => native.closeSocket(file)).toThrow(RangeError);
   });
 
+  test('only a packet socket is adopted', () => {
+    const event = native.createEvent();
+    expect(() => native.adoptSocket(event, 1, 1)).toThrow(/fd: open packet socket/);
+    expect(() => native.adoptSocket(event, -1, 1)).toThrow(/mark/);
+    expect(() => native.adoptSocket(event, 1, 0)).toThrow(/sendBytes/);
+    native.closeSocket(event);
+  });
+
   test('a descriptor that is no socket is an error code, not an exception', () => {
     const event = native.createEvent();
     expect(native.receive(event, slab, batch, 0, 1)).toBeLessThan(0);
