@@ -230,7 +230,8 @@ export function decipherTcp(
   const before = older === undefined ? -1 : (sequence - frame.sequence) | 0;
   const first = before > 0 && older !== undefined ? older : state;
   const switched = before > 0 ? Math.min(total, Math.ceil(before / step) * step) : total;
-  if (merged && (first.receive.mask !== undefined || state.receive.mask !== undefined)) return SUPERPACKET;
+  const last = switched < total ? state : first;
+  if (merged && (first.receive.mask !== undefined || last.receive.mask !== undefined)) return SUPERPACKET;
   const pseudo = pseudoHeaderSum(frame, frame.l3End - frame.l4);
   const received = merged ? 0 : fold(sum(slab, frame.l4, frame.tcpHeaderLength, pseudo));
   const { mask } = first.receive;
