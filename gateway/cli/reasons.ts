@@ -48,6 +48,10 @@ export const REASON_WORDS: Readonly<Record<VerdictReason, Text>> = {
     en: 'a communication group in common, but no version of its key that both gateways hold',
     ja: '共通の通信グループはあるが、双方が保持するグループ鍵のバージョンが一致しない',
   },
+  'transform-differs': {
+    en: 'a group key in common, but the two gateways were told different transforms for its group',
+    ja: '共通のグループ鍵はあるが、そのグループの変換方式が双方のゲートウェイで異なる',
+  },
   'peer-refused': {
     en: 'the rules of the far gateway forbid plaintext here',
     ja: '相手側のゲートウェイの規則により、平文での通信が拒否された',

@@ -3,19 +3,33 @@
  * The sending key lives here, in one worker, with one counter for all flows of the pair (§ 3.4).
  */
 import type { Agreement, GeId, Millis, TransformName } from '#dprp/spec.ts';
-import type { Pair } from '#pit/pairs.ts';
+import { NO_FORM, type Pair } from '#pit/pairs.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
-import { sealedKeys } from '#transform/key-schedule.ts';
+import { pccomKeys, sealedKeys } from '#transform/key-schedule.ts';
+import { PccomState } from '#transform/pccom-state.ts';
 import { SealedState } from '#transform/state.ts';
-import { FLIGHT_MS, GRACE_MS, MAX_ASSOCIATIONS, NOTICE_WINDOW_MS, ONE_WAY_MS } from './limits.ts';
+import {
+  FLIGHT_MS,
+  GRACE_MS,
+  MAX_ASSOCIATIONS,
+  NOTICE_WINDOW_MS,
+  ONE_WAY_MS,
+  PCCOM_AFTER_MS,
+  PCCOM_GRACE_MS,
+} from './limits.ts';
+import type { SwitchCut } from './switch-cut.ts';
 
 /** Samples of (time, next packet number), NOTICE_WINDOW_MS apart in all: enough to say what was sent when. */
 const MARKS = 8;
 const MARK_EVERY = NOTICE_WINDOW_MS / (MARKS - 1);
 
+/** How many keys of the provider an association takes. */
+const KEY_PLACES: Readonly<Record<TransformName, number>> = { sealed: 2, pccom: 4, 'pccom-keyed': 6 };
+
 export class Association {
   readonly pair: Pair<Association>;
-  readonly state: SealedState;
+  readonly state: SealedState | PccomState;
+  readonly keys: readonly KeyIndex[];
   readonly negotiation: string;
   readonly peerGe: GeId;
   readonly initiatorGe: GeId;
@@ -23,7 +37,20 @@ export class Association {
   readonly keyVersion: number;
   readonly transform: TransformName;
   readonly took: number;
+  readonly transcript: Uint8Array;
+  readonly peerStatement: Uint8Array;
+  /** Generations that both ends held when they agreed, bit 0–3. */
+  readonly common: number;
   readonly installedAt: number;
+  /** `pccom`: the far end was told that we send with it from its first packet on (docs/dprp.md § 11.3). */
+  readonly sends: boolean;
+  /** The same the other way; undefined until it spoke. */
+  peerSends: boolean | undefined;
+  /** Older keys for octets before a switch to this one: of what we send, and of what we receive. */
+  sendCut: SwitchCut | undefined;
+  receiveCut: SwitchCut | undefined;
+  /** Its keys are gone. */
+  ended = false;
   /** Both ends are known to hold the keys. */
   confirmed = false;
   /** Something was opened with it: the far end sends with it. */
@@ -43,9 +70,21 @@ export class Association {
   readonly #markNumbers = new Float64Array(MARKS);
   #mark = 0;
 
-  constructor(pair: Pair<Association>, agreement: Agreement, state: SealedState, now: number) {
+  constructor(
+    pair: Pair<Association>,
+    agreement: Agreement,
+    state: SealedState | PccomState,
+    keys: readonly KeyIndex[],
+    now: number,
+  ) {
     this.pair = pair;
     this.state = state;
+    this.keys = keys;
+    this.transcript = agreement.transcript;
+    this.peerStatement = agreement.peerStatement;
+    this.common = agreement.common;
+    this.sends = agreement.sends;
+    this.peerSends = agreement.peerSends;
     this.negotiation = agreement.negotiation;
     this.peerGe = agreement.peerGe;
     this.initiatorGe = agreement.initiatorGe;
@@ -67,6 +106,7 @@ export class Association {
   sending(now: number): void {
     if (this.sendingSince === 0) this.sendingSince = now;
     this.lastSent = now;
+    if (this.state instanceof PccomState) return;
     if (now - this.#markTimes[this.#mark] >= MARK_EVERY) {
       this.#mark = (this.#mark + 1) % MARKS;
       this.#markTimes[this.#mark] = now;
@@ -82,14 +122,16 @@ export class Association {
 
   /** True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire. */
   sentRecently(low30: number, now: number): boolean {
-    let oldest = this.state.nextNumber;
+    const { state } = this;
+    if (state instanceof PccomState) return false;
+    let oldest = state.nextNumber;
     for (let i = 0; i < MARKS; i++) {
       if (this.#markTimes[i] !== 0 && now - this.#markTimes[i] <= NOTICE_WINDOW_MS + MARK_EVERY) {
         oldest = Math.min(oldest, this.#markNumbers[i]);
       }
     }
-    const back = (this.state.nextNumber - low30) & 0x3fffffff;
-    return back >= 1 && this.state.nextNumber - back >= oldest;
+    const back = (state.nextNumber - low30) & 0x3fffffff;
+    return back >= 1 && state.nextNumber - back >= oldest;
   }
 }
 
@@ -97,6 +139,8 @@ export class Associations {
   /** By SealedState.slot: settling a batch finds the replay window here. */
   readonly bySlot: (Association | undefined)[] = [];
   readonly #free: number[] = [];
+  /** Told when a pair lost the association that it sent with. */
+  onSenderEnded: (pair: Pair<Association>) => void = () => {};
   readonly #provider: CipherProvider;
   readonly #flush: () => void;
   readonly #ending = new Set<Association>();
@@ -104,43 +148,50 @@ export class Associations {
   #due = Number.POSITIVE_INFINITY;
   count = 0;
 
+  /** Places for keys: two of an association under `sealed`, up to six under `pccom`. */
+  #places = 0;
   readonly #limit: number;
 
   /** `flush` sends what waits: no key is released while a job names it. */
   constructor(provider: CipherProvider, flush: () => void, limit: number = MAX_ASSOCIATIONS) {
     this.#provider = provider;
     this.#flush = flush;
-    this.#limit = limit;
+    this.#limit = 2 * limit;
   }
 
   /** Takes the agreement's keys (and releases its PRK); receiving begins at once. */
   install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association {
     const former = pair.associations[agreement.generation];
     if (former !== undefined) this.end(former);
-    if (this.count >= this.#limit) this.#makeRoom();
+    while (this.count > 0 && this.#places + KEY_PLACES[agreement.transform] > this.#limit) this.#makeRoom();
     const prk = agreement.prk as unknown as KeyIndex;
-    const keys = sealedKeys(
-      this.#provider,
-      prk,
-      agreement.transcript,
-      agreement.role,
-      agreement.algorithm as AeadAlgorithm,
-    );
-    this.#provider.release(prk);
     const slot = this.#free.pop() ?? this.bySlot.length;
-    const state = new SealedState({
-      slot,
-      generation: agreement.generation,
-      sendKey: keys.sendKey,
-      receiveKey: keys.receiveKey,
-      initiator: agreement.role === 'initiator',
-    });
-    const association = new Association(pair, agreement, state, now);
+    const { state, keys } = this.#expand(agreement, prk, slot);
+    this.#provider.release(prk);
+    const association = new Association(pair, agreement, state, keys, now);
     association.oneWayMs = this.sender(pair)?.oneWayMs ?? ONE_WAY_MS;
     this.bySlot[slot] = association;
     pair.associations[agreement.generation] = association;
     this.count += 1;
+    this.#places += keys.length;
     return association;
+  }
+
+  #expand(
+    { transform, transcript, role, generation, algorithm }: Agreement,
+    prk: KeyIndex,
+    slot: number,
+  ): { readonly state: SealedState | PccomState; readonly keys: readonly KeyIndex[] } {
+    const parts = { slot, generation, initiator: role === 'initiator' };
+    if (transform === 'sealed') {
+      const keys = sealedKeys(this.#provider, prk, transcript, role, algorithm as AeadAlgorithm);
+      return { state: new SealedState({ ...parts, ...keys }), keys: [keys.sendKey, keys.receiveKey] };
+    }
+    const { send, receive } = pccomKeys(this.#provider, prk, transcript, role, transform === 'pccom-keyed');
+    const keys = [send, receive].flatMap(({ wide, short, mask }) =>
+      mask === undefined ? [wide, short] : [wide, short, mask],
+    );
+    return { state: new PccomState({ ...parts, send, receive }), keys };
   }
 
   /**
@@ -171,14 +222,21 @@ export class Associations {
     association.pair.sendGeneration = association.state.generation;
   }
 
-  /** Both ends hold the keys: all other generations of the pair end after the grace (§ 7.4). */
+  /**
+   * Both ends hold the keys: under `sealed` it is sent with from now on, under `pccom` a key switch says when. All other generations of the pair end after the grace (§ 7.4). Those of `pccom` last longer:
+   * retransmissions of what was sent before the switch need them (§ 11.7).
+   */
   confirm(association: Association, now: Millis): void {
     association.confirmed = true;
-    this.sendWith(association);
+    association.endsAt = Number.POSITIVE_INFINITY;
+    this.#ending.delete(association);
+    if (association.transform === 'sealed') this.sendWith(association);
     /* CDN, or a packet, says that the far end sends with it; MPIT does not. */
     const grace = association.state.initiator || association.heard ? FLIGHT_MS : GRACE_MS;
     for (const other of association.pair.associations) {
-      if (other !== undefined && other !== association) this.endLater(other, now + grace);
+      if (other === undefined || other === association) continue;
+      const lasts = other.state instanceof PccomState && association.state instanceof PccomState;
+      this.endLater(other, now + (lasts ? PCCOM_GRACE_MS + PCCOM_AFTER_MS / 2 : grace));
     }
   }
 
@@ -187,7 +245,8 @@ export class Associations {
     association.heard = true;
     if (!association.confirmed) return;
     for (const other of association.pair.associations) {
-      if (other !== undefined && this.#ending.has(other)) this.endLater(other, now + FLIGHT_MS);
+      if (other === undefined || !this.#ending.has(other)) continue;
+      if (other.transform === 'sealed' || association.transform === 'sealed') this.endLater(other, now + FLIGHT_MS);
     }
   }
 
@@ -206,7 +265,10 @@ export class Associations {
     this.#due = Math.min(this.#due, at);
   }
 
-  /** Keys are gone after this. If it was the sender, the newest that remains sends. */
+  /**
+   * Keys are gone after this. If it was the sender, the newest that remains sends; under `pccom` only a key switch may say
+   * so, and without one nothing does.
+   */
   end(association: Association): void {
     const { pair, state } = association;
     if (this.bySlot[state.slot] !== association) return;
@@ -214,17 +276,20 @@ export class Associations {
     this.bySlot[state.slot] = undefined;
     this.#free.push(state.slot);
     this.#ending.delete(association);
-    this.#provider.release(state.sendKey);
-    this.#provider.release(state.receiveKey);
+    for (const key of association.keys) this.#provider.release(key);
+    association.ended = true;
     this.count -= 1;
+    this.#places -= association.keys.length;
     pair.associations[state.generation] = undefined;
+    if (pair.receiving === state.generation) pair.receiving = NO_FORM;
     if (pair.sendGeneration !== state.generation) return;
     pair.sendGeneration = -1;
     for (const other of pair.associations) {
-      if (other === undefined) continue;
+      if (other === undefined || other.state instanceof PccomState) continue;
       const best = this.sender(pair);
       if (best === undefined || other.installedAt > best.installedAt) pair.sendGeneration = other.state.generation;
     }
+    this.onSenderEnded(pair);
   }
 
   endAll(pair: Pair<Association>): void {

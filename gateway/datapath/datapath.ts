@@ -55,7 +55,7 @@ import { Management } from './management.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
 import { Negotiator } from './negotiate.ts';
 import { ASK_PAIR, PASS, PASS_BROADCAST, Policy } from './policy.ts';
-import { Protect } from './protect.ts';
+import { EARLY, Protect, STILL_PLAIN, TAKEN } from './protect.ts';
 import { refusalOf } from './refusals.ts';
 import { Replies } from './replies.ts';
 import { isSingleHost } from './single-host.ts';
@@ -141,6 +141,7 @@ export class Datapath {
     this.#lane = new Lane({
       pairs: this.pairs,
       hold: this.hold,
+      flows: this.flows,
       counters: this.counters,
       work: this.work,
       frame: this.frame,
@@ -151,7 +152,14 @@ export class Datapath {
       tell: start.tell,
     });
     const dprp = createDprp({
-      policy: Negotiator.policyFor(this.#lane, this.policy, this.associations, this.remembered, () => this.#now),
+      policy: Negotiator.policyFor(
+        this.#lane,
+        this.policy,
+        this.associations,
+        this.remembered,
+        () => this.#now,
+        () => this.negotiator.switches,
+      ),
       crypto: start.provider,
       random: start.random,
     });
@@ -244,10 +252,12 @@ export class Datapath {
     if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, true, now);
     switch (this.#verdict(pair, now)) {
       case 'encrypt':
-        this.#protect.outward(frame, pair, now);
+        if (pair.switching !== 0 && this.negotiator.switches.waits(frame, pair)) this.#keep(pair, false);
+        else this.#protect.outward(frame, pair, now);
         this.negotiator.refresh(pair, now);
         break;
       case 'plain':
+        pair.sentPlainAt = now;
         this.#forward(PORT_OUTER);
         this.negotiator.refresh(pair, now);
         break;
@@ -273,9 +283,7 @@ export class Datapath {
     const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
     switch (this.#verdict(pair, now)) {
       case 'encrypt':
-        if (this.#protect.inward(frame, pair, now)) this.negotiator.refresh(pair, now);
-        else if (whole && this.negotiator.expects(pair)) this.#keep(pair, true);
-        else this.#strayProtected(pair, now);
+        this.#protectedInward(pair, whole, now);
         break;
       case 'plain':
       case 'discard':
@@ -292,6 +300,24 @@ export class Datapath {
         break;
       default:
         this.#keep(pair, true);
+    }
+  }
+
+  #protectedInward(pair: Pair<Association>, whole: boolean, now: Millis): void {
+    switch (this.#protect.inward(this.frame, pair, now)) {
+      case TAKEN:
+        this.negotiator.refresh(pair, now);
+        break;
+      case STILL_PLAIN:
+        this.#forward(PORT_INNER);
+        break;
+      case EARLY:
+        if (this.negotiator.expectsWord(pair)) this.#keep(pair, true);
+        else this.counters.drop('pccom-before-switch');
+        break;
+      default:
+        if (whole && this.negotiator.expects(pair)) this.#keep(pair, true);
+        else this.#strayProtected(pair, now);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Identity, Millis } from '#dprp/spec.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { ADDRESS_UNICAST, addressClass, addressFromText, bytesToWords } from '#wire/address.ts';
+import { TRANSFORMS } from '#wire/ge-info.ts';
 import { PORTS } from '#wire/record.ts';
 import type { Datapath } from './datapath.ts';
 import type {
@@ -75,7 +76,7 @@ export class Desk {
       gmsTime: (at) => at / 1000 + gmsTimeOffset,
       domainKeys: domainKeys.map(({ version, ticket }) => ({ version, key: claim(ticket) })),
       groupKeys: groupKeys.map(({ ticket, ...key }) => ({ ...key, key: claim(ticket) })),
-      transforms: ['sealed'],
+      transforms: TRANSFORMS,
     };
   }
 

@@ -10,6 +10,8 @@ export interface HeldFrame {
   readonly record: Int32Array;
   /** PORT_* it came from. */
   readonly port: number;
+  /** On the budget of frames from outside. */
+  readonly inbound: boolean;
 }
 
 interface Queue {
@@ -56,7 +58,8 @@ export class HoldQueue {
     queue.frames.push({
       bytes: slab.slice(offset, offset + length),
       record: batch.slice(at, at + F_STRIDE),
-      port: inbound ? port | INBOUND : port,
+      port,
+      inbound,
     });
     queue.bytes += length;
     this.#queues.set(pair, queue);
@@ -73,12 +76,24 @@ export class HoldQueue {
     this.#queues.delete(pair);
     this.#bytes -= queue.bytes;
     this.#frames -= queue.frames.length;
-    return queue.frames.map((frame) => {
-      if ((frame.port & INBOUND) === 0) return frame;
-      this.#inboundBytes -= frame.bytes.length;
-      return { ...frame, port: frame.port & ~INBOUND };
-    });
+    for (const frame of queue.frames) if (frame.inbound) this.#inboundBytes -= frame.bytes.length;
+    return queue.frames;
+  }
+
+  /** Throws away what came from outside for the pair. Returns how many. */
+  dropInbound(pair: number): number {
+    const held = this.take(pair);
+    const queue: Queue = { frames: [], bytes: 0 };
+    for (const frame of held) {
+      if (frame.inbound) continue;
+      queue.frames.push(frame);
+      queue.bytes += frame.bytes.length;
+    }
+    if (queue.frames.length > 0) {
+      this.#queues.set(pair, queue);
+      this.#bytes += queue.bytes;
+      this.#frames += queue.frames.length;
+    }
+    return held.length - queue.frames.length;
   }
 }
-
-const INBOUND = 0x100;

@@ -3,6 +3,7 @@
  * Control path: nothing here runs for a packet of a decided pair.
  */
 import type { Pair as DprpPair, Millis } from '#dprp/spec.ts';
+import type { FlowTable } from '#pit/flows.ts';
 import type { Pair, PairTable } from '#pit/pairs.ts';
 import type { Work } from '#transform/work.ts';
 import { bytesToWords, versionOfWords } from '#wire/address.ts';
@@ -18,6 +19,7 @@ import { REPLY_ROOM, type Replies } from './replies.ts';
 export interface LaneParts {
   readonly pairs: PairTable<Association>;
   readonly hold: HoldQueue;
+  readonly flows: FlowTable;
   readonly counters: Counters;
   readonly work: Work;
   /** The frame at hand. */
@@ -96,6 +98,17 @@ export class Lane {
   dropHeld(pair: Pair<Association>, name: DropName): void {
     const held = this.#parts.hold.take(pair.row).length;
     if (held > 0) this.#parts.counters.drop(name, held);
+  }
+
+  /** Throws away what came from outside and waits: it was sent before the far end could know the keys. */
+  dropHeldInbound(pair: Pair<Association>): void {
+    const held = this.#parts.hold.dropInbound(pair.row);
+    if (held > 0) this.#parts.counters.drop('pccom-before-switch', held);
+  }
+
+  /** The TCP connections of a pair: ports and the next sequence number of the device, in turn. */
+  connections(pair: Pair<Association>): Int32Array {
+    return this.#parts.flows.connectionsOf(pair.row);
   }
 
   tell(message: FromWorker): void {

@@ -21,8 +21,9 @@ export const PAIR_LIMITS = { capacity: 65_536, idleMs: 3_600_000 };
 /** The same for flows; a TCP connection that was closed lasts shorter. */
 export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 10_000 };
 /**
- * Associations of one worker. Each has two keys of the provider's 16,384 places, of which DPRP may take 6,208 (§ 8) and
- * two identities, the new and the old one, some hundreds.
+ * Associations of one worker, under `sealed`: each has two keys of the provider's 16,384 places, of which DPRP may take
+ * 6,208 (§ 8) and two identities, the new and the old one, some hundreds. Under `pccom` one takes as many places as two,
+ * with keyed checksums as three.
  */
 export const MAX_ASSOCIATIONS = 4_864;
 /** MAC addresses, learned only where the box has an address of its own. */
@@ -37,6 +38,27 @@ export const MACS_TOLD_PER_SECOND = 500;
 export const GRACE_MS = 12_000;
 /** The same once the far end is known to send with the new one, ms: what is in flight. Generations are scarce. */
 export const FLIGHT_MS = 3_000;
+/** Payloads of 1–15 bytes that `pccom` takes on in a second and direction: FF1 takes some 10 µs for one. */
+export const SHORT_PAYLOADS_PER_SECOND = 20_000;
+/**
+ * Before a key switch what is not TCP is silent for as long as the negotiation's round trip took, within these, ms: packets
+ * that the switch overtakes are under keys that count no longer (§ 11.5).
+ */
+export const GUARD_MS = 5;
+export const GUARD_MAX_MS = 100;
+/** TCP connections that one key switch names; where a pair has more all of it waits instead (§ 11.5). */
+export const SWITCH_CONNECTIONS = 4_096;
+/** An old generation of `pccom` is kept this long for octets that were sent under it and may come again, ms (§ 11.7). */
+export const PCCOM_GRACE_MS = 120_000;
+/**
+ * After that its sender refuses such octets for this long, ms; in the middle of it the receiver, who began a few seconds
+ * earlier at most, forgets the switch (§ 11.7).
+ */
+export const PCCOM_AFTER_MS = 60_000;
+/** Plaintext is still taken from a peer that will switch from it to `pccom`, ms (§ 11.4). */
+export const PLAIN_GRACE_MS = 12_000;
+/** The same as RENEW_AFTER_MS for `pccom`, which wears its keys less and has to switch (§ 3.4). */
+export const RENEW_PCCOM_MS = 86_400_000;
 /** An association is renewed at the latest after this, ms (§ 3.4). */
 export const RENEW_AFTER_MS = 3_600_000;
 /** The same where the far end did not have our newest key yet, ms; it renews by itself once it has. */

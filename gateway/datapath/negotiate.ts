@@ -20,6 +20,7 @@ import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
+import { KeySwitches } from './key-switch.ts';
 import type { Lane } from './lane.ts';
 import {
   ONE_WAY_MAX_MS,
@@ -27,6 +28,7 @@ import {
   REMEMBER_EVERY_MS,
   RENEW_AFTER_MS,
   RENEW_BEHIND_MS,
+  RENEW_PCCOM_MS,
   RENEW_RETRY_MS,
   RENEW_SPREAD_MS,
   REVALIDATE_BEFORE_MS,
@@ -52,6 +54,7 @@ export class Negotiator {
   /** The last times from the first DDE to usable keys, ms. */
   readonly took: number[] = [];
   readonly #random: (length: number) => Uint8Array;
+  readonly switches: KeySwitches;
   #identity: Identity | undefined;
   #identitySince = 0;
 
@@ -69,6 +72,12 @@ export class Negotiator {
     this.#remembered = remembered;
     this.#counters = counters;
     this.#random = random;
+    this.switches = new KeySwitches({
+      lane,
+      associations,
+      dprp: () => this.#dprp,
+      apply: (actions, now) => this.#apply(actions, now),
+    });
   }
 
   get running(): number {
@@ -110,8 +119,14 @@ export class Negotiator {
     return this.#expecting.size > 0 && this.#expecting.has(pair);
   }
 
+  /** The same, or its word on what it sends with is (§ 11.4). */
+  expectsWord(pair: Pair<Association>): boolean {
+    return this.expects(pair) || this.switches.expectsWord(pair);
+  }
+
   forget(pair: Pair<Association>): void {
     this.#expecting.delete(pair);
+    this.switches.forget(pair);
   }
 
   /** In the background, at most once per PER_PAIR_MS: what serves goes on serving. */
@@ -164,10 +179,11 @@ export class Negotiator {
     }
     if (now >= this.#dprp.nextTimeout()) this.#apply(this.#dprp.tick(now), now);
     this.#associations.sweep(now);
+    this.switches.tick(now);
   }
 
   nextTimeout(): number {
-    let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout());
+    let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout(), this.switches.nextTimeout());
     for (const until of this.#expecting.values()) {
       next = Math.min(next, until);
       break;
@@ -191,7 +207,7 @@ export class Negotiator {
       const removed = identity?.revoked.some((r) => r.ge === association.peerGe && r.group === association.group);
       if (removed === true || !held.some((k) => k.version === association.keyVersion)) {
         this.#associations.end(association);
-      } else if (held[0].version !== association.keyVersion) {
+      } else if (held[0].version !== association.keyVersion || held[0].transform !== association.transform) {
         association.renewAt = Math.min(association.renewAt, now + this.#chance() * RENEW_SPREAD_MS);
       }
     }
@@ -227,7 +243,13 @@ export class Negotiator {
         this.#install(action.agreement, action.send, now);
         break;
       case 'confirm':
-        this.#confirm(action.pair, action.negotiation, now);
+        this.#confirm(action.pair, action.negotiation, action.peerSends, now);
+        break;
+      case 'peer-sends':
+      case 'switch':
+      case 'switched':
+      case 'switch-failed':
+        this.#switch(action, now);
         break;
       case 'abandon': {
         const pair = this.#lane.findPair(action.pair);
@@ -245,6 +267,8 @@ export class Negotiator {
       case 'expect': {
         const pair = this.#lane.pairOf(action.pair, now);
         if (pair.verdict === 'unknown') pair.verdict = 'negotiating';
+        /* What waits was sent before the far end could know the keys (§ 11.4). */
+        if (action.transform !== 'sealed') this.#lane.dropHeldInbound(pair);
         this.#expecting.delete(pair);
         this.#expecting.set(pair, action.until);
         break;
@@ -277,9 +301,13 @@ export class Negotiator {
     const pair = this.#lane.pairOf(agreement.pair, now);
     /* What the far end protects with its own agreement is still to come, where both started at once. */
     if (agreement.role === 'responder') this.#expecting.delete(pair);
+    const wasPlain = pair.verdict === 'plain';
     const association = this.#associations.install(pair, agreement, now);
     association.renewAt = now + this.#freshFor(agreement, now);
-    if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);
+    if (agreement.transform !== 'sealed') {
+      if (agreement.role === 'initiator' && !this.expects(pair)) this.#lane.dropHeldInbound(pair);
+      this.switches.installed(association, send, wasPlain, now);
+    } else if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);
     pair.verdict = 'encrypt';
     pair.reason = 'common-group';
     pair.until = Number.POSITIVE_INFINITY;
@@ -289,12 +317,13 @@ export class Negotiator {
   /** How long an agreement serves before it is renewed, ms: not long where this side holds a newer key of its group. */
   #freshFor(agreement: Agreement, now: Millis): number {
     const newest = this.#identity?.groupKeys.find((k) => k.group === agreement.group);
-    if (newest === undefined || newest.version === agreement.keyVersion) return RENEW_AFTER_MS;
+    const longest = agreement.transform === 'sealed' ? RENEW_AFTER_MS : RENEW_PCCOM_MS;
+    if (newest === undefined || newest.version === agreement.keyVersion) return longest;
     const cameMeanwhile = now - agreement.took <= this.#identitySince;
     return cameMeanwhile ? this.#chance() * RENEW_SPREAD_MS : RENEW_BEHIND_MS;
   }
 
-  #confirm(of: DprpPair, negotiation: string, now: Millis): void {
+  #confirm(of: DprpPair, negotiation: string, peerSends: boolean | undefined, now: Millis): void {
     const pair = this.#lane.findPair(of);
     const association = pair && this.#associations.byNegotiation(pair, negotiation);
     if (pair === undefined) return;
@@ -307,10 +336,24 @@ export class Negotiator {
     }
     this.#lane.flush(now);
     this.#associations.confirm(association, now);
+    this.switches.confirmed(association, peerSends, now);
     this.took.push(association.took);
     if (this.took.length > 1_000) this.took.shift();
     const peer = this.#remembered.remember(bytesToWords(of.peer), association.peerGe, association.transform, now);
     if (peer !== undefined) this.#lane.tell({ type: 'remember', peer });
+  }
+
+  #switch(action: Extract<Action, { do: 'peer-sends' | 'switch' | 'switched' | 'switch-failed' }>, now: Millis): void {
+    const { negotiation } = action;
+    const pair = this.#lane.findPair(action.pair);
+    if (pair === undefined) return;
+    if (action.do === 'switch') this.switches.follow(pair, action, now);
+    else if (action.do === 'switched') this.switches.switched(pair, negotiation, now);
+    else if (action.do === 'switch-failed') this.switches.failed(pair, negotiation, now);
+    else if (action.do === 'peer-sends') {
+      const association = this.#associations.byNegotiation(pair, negotiation);
+      if (association !== undefined) this.switches.peerSpoke(association, action.sends, now);
+    }
   }
 
   #settle(action: Extract<Action, { do: 'plain' | 'discard' }>, now: Millis): void {
@@ -358,13 +401,14 @@ export class Negotiator {
     this.#ask(pair, 'heal', now);
   }
 
-  /** Facts the machine asks for when it decides. */
+  /** Facts the machine asks for when it decides. `switches` exists once the machine does. */
   static policyFor(
     lane: Lane,
     policy: Policy,
     associations: Associations,
     remembered: RememberedPeers<GeId, TransformName>,
     now: () => Millis,
+    switches: () => KeySwitches,
   ): DprpPolicy {
     return {
       protectedPrefix: (peer) => policy.isProtected(bytesToWords(peer)),
@@ -381,6 +425,18 @@ export class Negotiator {
       hasShownProtected: (of) => {
         const pair = lane.findPair(of);
         return pair !== undefined && associations.sender(pair) !== undefined;
+      },
+      sends: (of) => {
+        const pair = lane.findPair(of);
+        return pair !== undefined && switches().sends(pair, now());
+      },
+      receives: (of) => {
+        const pair = lane.findPair(of);
+        return pair !== undefined && switches().receives(pair, now());
+      },
+      agreement: (of, negotiation) => {
+        const pair = lane.findPair(of);
+        return pair && switches().facts(pair, negotiation);
       },
     };
   }

@@ -3,15 +3,19 @@
  * cipher says about them is settled here. Owned by the worker; the functions stand in packet order.
  */
 import type { FlowTable } from '#pit/flows.ts';
-import type { Pair, PairTable } from '#pit/pairs.ts';
+import { GENERATIONS, type Pair, type PairTable, PLAIN_FORM } from '#pit/pairs.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import { J_OP, J_STATUS, J_STRIDE, OP_SUM, STATUS_OK } from '#transform/cipher.ts';
 import { fragmentRecord } from '#transform/fragments.ts';
+import { settleKeyedIn, settleKeyedOut } from '#transform/pccom-checksum.ts';
+import { PccomState } from '#transform/pccom-state.ts';
 import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
 import { REASSEMBLY_BYTES, Reassembly } from '#transform/reassembly.ts';
 import {
   mtuFloor,
   openDatagram,
+  openDatagramBytes,
+  packetsOf,
   sealDatagram,
   sealDatagramBytes,
   sealDatagramRecords,
@@ -28,10 +32,12 @@ import {
   sealTcpBytes,
   sealTcpRecords,
 } from '#transform/sealed-tcp.ts';
-import { settleOpened } from '#transform/state.ts';
+import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {
   KIND_DROPPED,
+  KIND_KEYED_IN,
+  KIND_KEYED_OUT,
   KIND_OPENED,
   KIND_PLAIN,
   W_JOB,
@@ -50,8 +56,18 @@ import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
 import { PATH_MTU_MS } from './limits.ts';
+import { holdsSealed, Pccom } from './pccom.ts';
 import type { Policy } from './policy.ts';
 import { REPLY_ROOM, type Replies } from './replies.ts';
+
+/** What became of a frame from the network. */
+export const TAKEN = 0;
+/** It bears a tag of an association that the pair does not hold. */
+export const STRAY = 1;
+/** It bears none, and the far end has not said yet with which keys it sends (docs/dprp.md § 11.4). */
+export const EARLY = 2;
+/** Plaintext of a pair whose far end has still to switch from it. */
+export const STILL_PLAIN = 3;
 
 export interface ProtectParts {
   readonly work: Work;
@@ -78,6 +94,7 @@ export class Protect {
   readonly #fromDevices: Reassembly;
   readonly #fromNetwork: Reassembly;
   readonly #quote = new Quote();
+  readonly #pccom: Pccom;
 
   constructor(parts: ProtectParts) {
     this.#work = parts.work;
@@ -92,27 +109,37 @@ export class Protect {
     };
     this.#fromDevices = new Reassembly(drops, parts.seed);
     this.#fromNetwork = new Reassembly(drops, parts.seed);
+    this.#pccom = new Pccom(parts.work, parts.counters, parts.flush);
   }
 
-  /** Seals the frame at hand for the pair's peer; a fragment waits for its others. */
+  /** Protects the frame at hand for the pair's peer; a fragment waits for its others. */
   outward(frame: Frame, pair: Pair<Association>, now: number): void {
     const reassembled = frame.form === FORM_FRAGMENT;
     if (reassembled && !this.#reassembled(this.#fromDevices, frame, now)) return;
     const association = this.#associations.sender(pair) as Association;
     association.sending(now);
-    const mtu = this.#pathMtu(pair, now);
+    const { state } = association;
+    const mtu = state instanceof PccomState ? this.#mtu(PORT_OUTER) : this.#pathMtu(pair, now);
+    const outcome =
+      state instanceof PccomState
+        ? this.#pccom.outward(frame, association, state, mtu, reassembled, now)
+        : this.#seal(frame, state, mtu, reassembled);
+    if (outcome === TOO_BIG) {
+      this.#replies.tooBig(frame, tooBigMtu(frame, mtu, state instanceof PccomState ? 0 : undefined), now);
+    } else if (outcome < 0) this.#counters.dropCode(outcome);
+    else if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
+    if (reassembled) this.#flush();
+  }
+
+  #seal(frame: Frame, state: SealedState, mtu: number, reassembled: boolean): number {
     const tcp = frame.form === FORM_TCP;
     const records = tcp ? sealTcpRecords(frame, mtu) : sealDatagramRecords(frame, mtu);
     const bytes = tcp ? sealTcpBytes(frame, mtu) : sealDatagramBytes(frame, mtu);
     /* A reassembled packet stands alone in the work area: there is room, and it must stay. */
     if (!reassembled) this.#room(records + 1, bytes + REPLY_ROOM);
-    const outcome = tcp
-      ? sealTcp(this.#work, frame, association.state, mtu, PORT_OUTER)
-      : sealDatagram(this.#work, frame, association.state, mtu, PORT_OUTER, reassembled);
-    if (outcome === TOO_BIG) this.#replies.tooBig(frame, tooBigMtu(frame, mtu), now);
-    else if (outcome < 0) this.#counters.dropCode(outcome);
-    else if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
-    if (reassembled) this.#flush();
+    return tcp
+      ? sealTcp(this.#work, frame, state, mtu, PORT_OUTER)
+      : sealDatagram(this.#work, frame, state, mtu, PORT_OUTER, reassembled);
   }
 
   /** What the path to the pair's peer carries, as far as it is known (RFC 1191, RFC 8201). */
@@ -128,30 +155,58 @@ export class Protect {
   }
 
   /**
-   * Opens the frame at hand, which came for the pair's device. False when it names a generation that the pair does not
-   * hold: the caller tells its sender.
+   * Opens the frame at hand, which came for the pair's device. A tag says by itself what it belongs to; everything else is
+   * taken for what the far end said that it sends.
+   * @returns TAKEN, also for a drop; STRAY, EARLY, STILL_PLAIN: the caller decides
    */
-  inward(frame: Frame, pair: Pair<Association>, now: number): boolean {
+  inward(frame: Frame, pair: Pair<Association>, now: number): number {
+    if (pair.receiving === PLAIN_FORM && now < pair.receivesPlainUntil && !this.looksSealed(frame)) return STILL_PLAIN;
     const reassembled = frame.form === FORM_FRAGMENT;
-    if (reassembled && !this.#reassembled(this.#fromNetwork, frame, now)) return true;
-    const { slab, view } = this.#work;
+    const pccom = holdsPccom(pair);
+    if (pccom && pair.receiving < 0 && !holdsSealed(pair)) return EARLY;
+    if (reassembled && !this.#reassembled(this.#fromNetwork, frame, now)) return TAKEN;
     /* Frames are opened where they lie: what goes to the management port as well leaves first. */
-    if (!reassembled && macIsGroup(slab, frame.offset)) this.#flush();
+    if (!reassembled && macIsGroup(this.#work.slab, frame.offset)) this.#flush();
+    const outcome =
+      pccom && !this.#pccom.bearsTag(frame, pair)
+        ? this.#pccomInward(frame, pair, reassembled, now)
+        : this.#open(frame, pair, reassembled);
+    if (reassembled) this.#flush();
+    return outcome;
+  }
+
+  #open(frame: Frame, pair: Pair<Association>, reassembled: boolean): number {
+    const { slab, view } = this.#work;
     const tcp = frame.form === FORM_TCP;
     const generation = tcp ? sealedTcpGeneration(slab, view, frame) : sealedDatagramGeneration(view, frame);
     if (generation < 0) {
       this.#counters.dropCode(generation);
-      return true;
+      return TAKEN;
     }
-    const association = pair.associations[generation];
-    if (association === undefined) return false;
-    if (!reassembled) this.#room(1, OPEN_TCP_BYTES);
-    const code = tcp
-      ? openTcp(this.#work, frame, association.state, PORT_INNER)
-      : openDatagram(this.#work, frame, association.state, PORT_INNER);
-    if (code < 0) this.#counters.dropCode(code);
-    if (reassembled) this.#flush();
-    return true;
+    const state = pair.associations[generation]?.state;
+    if (state === undefined || state instanceof PccomState) return STRAY;
+    const packets = tcp ? 1 : packetsOf(frame);
+    for (let index = 0; index < packets; index++) {
+      if (!reassembled) this.#room(1, tcp ? OPEN_TCP_BYTES : openDatagramBytes(frame));
+      const code = tcp
+        ? openTcp(this.#work, frame, state, PORT_INNER)
+        : openDatagram(this.#work, frame, state, PORT_INNER, index);
+      if (code < 0) this.#counters.dropCode(code);
+    }
+    return TAKEN;
+  }
+
+  #pccomInward(frame: Frame, pair: Pair<Association>, reassembled: boolean, now: number): number {
+    const association = pair.associations[pair.receiving];
+    if (association === undefined || !(association.state instanceof PccomState)) {
+      if (!reassembled) return EARLY;
+      this.#counters.drop('pccom-before-switch');
+      return TAKEN;
+    }
+    if (!this.#pccom.inward(frame, association, association.state, reassembled, now)) return TAKEN;
+    association.received(now);
+    if (!association.heard) this.#associations.firstHeard(association, now);
+    return TAKEN;
   }
 
   /** Takes a fragment; true when its packet is complete, and then `frame` is that packet, in the work area. */
@@ -182,13 +237,21 @@ export class Protect {
       const r = i * F_STRIDE;
       const kind = records[r + W_KIND];
       if (kind === KIND_PLAIN || kind === KIND_DROPPED) continue;
+      if (kind === KIND_KEYED_OUT || kind === KIND_KEYED_IN) {
+        const code = kind === KIND_KEYED_OUT ? settleKeyedOut(work, i) : settleKeyedIn(work, i);
+        if (code < 0) {
+          records[r + W_KIND] = KIND_DROPPED;
+          this.#counters.dropCode(code);
+        } else this.#cut(i);
+        continue;
+      }
       const refused = failedJob(jobs, records[r + W_JOB], records[r + W_JOBS]);
       if (refused >= 0) {
         records[r + W_KIND] = KIND_DROPPED;
         this.#counters.drop(jobs[refused * J_STRIDE + J_OP] === OP_SUM ? 'bad-checksum' : 'sealed-forged');
       } else if (kind === KIND_OPENED) {
         const association = this.#associations.bySlot[records[r + W_STATE]] as Association;
-        if (settleOpened(association.state, work.numbers[i])) {
+        if (settleOpened(association.state as SealedState, work.numbers[i])) {
           association.received(now);
           if (!association.heard) this.#associations.firstHeard(association, now);
         } else {
@@ -237,7 +300,9 @@ export class Protect {
     /* A later fragment names no flow; where one is too big, the first one is too. */
     if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !isKnown(flows, quote))) return this.#unrelated();
     const newest = tcp ? newestSequence(flows, quote) : -1;
-    const code = translateQuotedError(slab, view, frame, quote, tcp ? SEALED_OPTION : TRAILER, newest);
+    const sealed = this.#associations.sender(pair)?.transform === 'sealed';
+    const overhead = !sealed ? 0 : tcp ? SEALED_OPTION : TRAILER;
+    const code = translateQuotedError(slab, view, frame, quote, overhead, newest);
     if (code < 0) {
       this.#counters.dropCode(code);
       return 'done';
@@ -269,6 +334,11 @@ export class Protect {
     this.#fromDevices.expire(now);
     this.#fromNetwork.expire(now);
   }
+}
+
+function holdsPccom(pair: Pair<Association>): boolean {
+  for (let g = 0; g < GENERATIONS; g++) if (pair.associations[g]?.state instanceof PccomState) return true;
+  return false;
 }
 
 /** The first of a record's jobs that failed, -1 when none did. */

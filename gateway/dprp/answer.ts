@@ -15,7 +15,7 @@ import {
 } from '#wire/dprp.ts';
 import type { DropName } from '#wire/drops.ts';
 import type { GeInfo } from '#wire/ge-info.ts';
-import { type Decision, decide, encodeDecision, isBehind, type Side } from './decision.ts';
+import { type Decision, decide, encodeDecision, isBehind, isPccom, type Side } from './decision.ts';
 import { macFits, type Opened, seal } from './envelope.ts';
 import type { Ephemeral } from './ephemerals.ts';
 import { addressesOf, ask, type Machine, type Step } from './machine.ts';
@@ -54,6 +54,9 @@ export class Answer {
   readonly #peerInfo: GeInfo;
   readonly #nonceI: Uint8Array;
   readonly #nonceR: Uint8Array;
+  readonly #initiatorReceives: boolean;
+  /** Generations that both ends held, bit 0–3. */
+  readonly #common: number;
   readonly #decision: Decision;
   readonly #encoded: Uint8Array;
   readonly #objection: Objection | undefined;
@@ -97,9 +100,11 @@ export class Answer {
       held: dde.held,
     };
     const side = self.side(crypto.aesInHardware, policy.heldGenerations(pair));
+    this.#initiatorReceives = dde.receives;
+    this.#common = dde.held & side.held;
     const translated = !equal(addresses, dde.addresses);
     const common = decide(initiator, side, { translated, refused: false });
-    this.#objection = objection(policy, pair, peer.ge, common);
+    this.#objection = objection(policy, self, pair, peer, common);
     const refuses = this.#objection !== undefined;
     this.#decision = refuses ? decide(initiator, side, { translated, refused: true }) : common;
     this.#encoded = encodeDecision(this.#decision);
@@ -115,6 +120,7 @@ export class Answer {
         nonce: this.#nonceR,
         addresses,
         held: side.held,
+        receives: policy.receives(pair),
         refuses,
         info: {
           aesInHardware: side.aesInHardware,
@@ -128,7 +134,8 @@ export class Answer {
     this.#rgi = sealed.payload;
     this.#rgiHash = sealed.hash;
     this.#reply(step, message, this.#rgi);
-    if (this.#decision.outcome === 'protect') out.push({ do: 'expect', pair, until: after(now, limits.expectFor) });
+    const { outcome, transform } = this.#decision;
+    if (outcome === 'protect') out.push({ do: 'expect', pair, transform, until: after(now, limits.expectFor) });
   }
 
   get state(): ResponderState {
@@ -160,7 +167,7 @@ export class Answer {
     if (typeof peer === 'string') return peer;
     if (!macFits(crypto, peer.fromPeer, opened)) return 'dprp-mac';
     const decision = this.#decision;
-    if (!equal(mpit.decision, this.#encoded) || objection(policy, this.pair, peer.ge, decision) !== undefined) {
+    if (!equal(mpit.decision, this.#encoded) || objection(policy, self, this.pair, peer, decision) !== undefined) {
       out.push({ do: 'alarm', name: 'decision-differs', pair: this.pair });
       return 'dprp-decision';
     }
@@ -168,6 +175,7 @@ export class Answer {
     if (isBehind(self.entries, this.#peerInfo.entries)) ask(this.#machine, step, 'group-key');
     const transcript = transcriptHash(this.#ddeHash, this.#rgiHash, this.#encoded);
     let proofR: Uint8Array = new Uint8Array(PROOF_LENGTH);
+    let sends = false;
     if (decision.outcome === 'protect') {
       const groupKey = self.groupKey(decision.group, decision.version);
       if (groupKey === undefined) return 'dprp-groups';
@@ -185,7 +193,14 @@ export class Answer {
         return 'dprp-proof';
       }
       proofR = derived.proofR;
-      this.#install(step, peer, derived.prk, transcript, rivalry());
+      const rival = rivalry();
+      /* § 11.3, as for the initiator. */
+      sends =
+        isPccom(decision.transform) &&
+        rival.winner === undefined &&
+        !this.#initiatorReceives &&
+        !policy.sends(this.pair);
+      this.#install(step, peer, derived.prk, transcript, rival, sends, mpit.sends);
     } else {
       if (!equal(mpit.proof, proofR)) return 'dprp-proof';
       if (this.#objection === undefined) {
@@ -200,7 +215,7 @@ export class Answer {
       domainKey: self.domainKey(opened.header.domainKeyVersion) ?? self.newestDomainKey,
       icmp: 'reply',
       ipVersion: message.ipVersion,
-      body: encodeCdn({ mpitHash: opened.hash, proof: proofR }),
+      body: encodeCdn({ mpitHash: opened.hash, proof: proofR, sends }),
       macKey: peer.toPeer,
     });
     this.#go('mpit');
@@ -212,7 +227,15 @@ export class Answer {
     return 'completed';
   }
 
-  #install(step: Step, peer: Peer, prk: KeyHandle, transcript: Uint8Array, rivalry: Rivalry): void {
+  #install(
+    step: Step,
+    peer: Peer,
+    prk: KeyHandle,
+    transcript: Uint8Array,
+    rivalry: Rivalry,
+    sends: boolean,
+    peerSends: boolean,
+  ): void {
     const { pair, idText } = this;
     const { group, version, transform, generation, algorithm } = this.#decision;
     step.out.push({
@@ -231,6 +254,10 @@ export class Answer {
         algorithm,
         prk,
         transcript,
+        peerStatement: this.#peerInfo.statement.slice(),
+        sends,
+        peerSends,
+        common: this.#common,
         took: step.now - this.#startedAt,
       },
     });

@@ -26,7 +26,13 @@ export const OUTCOMES = [
   'translated' /* the ends see different addresses */,
   'refused' /* the responder's own rules forbid it */,
   'busy' /* both ends hold both generations of the initiator's */,
+  'transform' /* a common group and version, under different transforms */,
 ] as const;
+/** § 4.1: in the order of preference. */
+export const STRONGEST_FIRST: readonly TransformName[] = ['sealed', 'pccom-keyed', 'pccom'];
+
+export const isPccom = (transform: TransformName): boolean => transform !== 'sealed';
+
 export type Outcome = (typeof OUTCOMES)[number];
 
 export interface Decision {
@@ -58,7 +64,7 @@ export function decide(initiator: Side, responder: Side, seen: Circumstances): D
   if (seen.translated) return without('translated');
   if (seen.refused) return without('refused');
   const common = commonEntry(initiator.entries, responder.entries);
-  if (common === 'version') return without('version');
+  if (common === 'version' || common === 'transform') return without(common);
   if (common === undefined) {
     return without(initiator.mode === 'open' && responder.mode === 'open' ? 'plain' : 'closed');
   }
@@ -69,11 +75,14 @@ export function decide(initiator: Side, responder: Side, seen: Circumstances): D
 }
 
 /**
- * § 4.1: `sealed` before `pccom`, then the lowest group, then its highest common version. 'version' where groups are
- * common by number only: such a pair is never passed in plaintext.
+ * § 4.1: the stronger transform, then the lowest group, then its highest common version. 'version' and 'transform' where
+ * groups are common by number only: such a pair is never passed in plaintext.
  */
-function commonEntry(a: readonly GroupEntry[], b: readonly GroupEntry[]): GroupEntry | 'version' | undefined {
-  for (const transform of TRANSFORMS) {
+function commonEntry(
+  a: readonly GroupEntry[],
+  b: readonly GroupEntry[],
+): GroupEntry | 'version' | 'transform' | undefined {
+  for (const transform of STRONGEST_FIRST) {
     for (const entry of a) {
       if (entry.transform !== transform) continue;
       if (b.some((e) => e.group === entry.group && e.version === entry.version && e.transform === transform)) {
@@ -81,7 +90,11 @@ function commonEntry(a: readonly GroupEntry[], b: readonly GroupEntry[]): GroupE
       }
     }
   }
-  return a.some((entry) => b.some((e) => e.group === entry.group)) ? 'version' : undefined;
+  const inCommon = a.filter((entry) => b.some((e) => e.group === entry.group));
+  if (inCommon.length === 0) return undefined;
+  return inCommon.some((entry) => b.some((e) => e.group === entry.group && e.version === entry.version))
+    ? 'transform'
+    : 'version';
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Limits {
   readonly mpitFor: number;
   /** § 7.3: how long a late RGI is welcome after a verdict without one. */
   readonly settledFor: number;
+  /** § 11.6: KSW is repeated like MPIT, and given up after this. */
+  readonly switchFor: number;
   /** § 7.3: how long the responder waits for MPIT, and keeps answers for repeats: longer than mpitFor and settledFor. */
   readonly answerFor: number;
   /** The responder's datapath holds protected packets of the pair this long for MPIT. */
@@ -28,6 +30,8 @@ export interface Limits {
   /** Half-open negotiations of one source GE. */
   readonly halfOpenPerGe: number;
   readonly answered: number;
+  /** Key switches that run, or are gathered, or were followed lately. */
+  readonly switches: number;
   readonly peers: number;
   readonly roundTrips: number;
   /** Ready ephemeral key pairs, and how many one tick may add. */
@@ -50,6 +54,7 @@ export const LIMITS: Limits = {
   mpitEvery: 1_000,
   mpitFor: 10_000,
   settledFor: 10_000,
+  switchFor: 10_000,
   answerFor: 12_000,
   expectFor: 2_000,
   plainFor: 60_000,
@@ -62,6 +67,7 @@ export const LIMITS: Limits = {
   halfOpen: 2_048,
   halfOpenPerGe: 512,
   answered: 4_096,
+  switches: 4_096,
   peers: 1_024,
   roundTrips: 1_024,
   ephemerals: 64,

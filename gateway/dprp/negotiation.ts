@@ -21,7 +21,7 @@ import {
 } from '#wire/dprp.ts';
 import type { DropName } from '#wire/drops.ts';
 import type { GeInfo } from '#wire/ge-info.ts';
-import { type Decision, decide, encodeDecision, isBehind, type Side } from './decision.ts';
+import { type Decision, decide, encodeDecision, isBehind, isPccom, type Side } from './decision.ts';
 import { ipVersionOf, macFits, type Opened, open, seal } from './envelope.ts';
 import type { Ephemeral } from './ephemerals.ts';
 import { addressesOf, ask, type Machine, type Step } from './machine.ts';
@@ -115,6 +115,7 @@ export class Negotiation {
         nonce: this.#nonce,
         addresses: this.#addresses,
         held: this.#side.held,
+        receives: machine.policy.receives(pair),
         after: before === undefined ? new Uint8Array(NEGOTIATION_ID_LENGTH) : Buffer.from(before, 'hex'),
         info: {
           aesInHardware: this.#side.aesInHardware,
@@ -230,7 +231,7 @@ export class Negotiation {
       refused: rgi.refuses,
     });
     if (isBehind(this.#side.entries, info.entries)) ask(this.#machine, step, 'group-key');
-    const objected = objection(policy, this.pair, peer.ge, decision);
+    const objected = objection(policy, self, this.pair, peer, decision);
     if (objected !== undefined) {
       this.#go('refused');
       this.#release();
@@ -249,6 +250,7 @@ export class Negotiation {
         encoded,
         new Uint8Array(PROOF_LENGTH),
         new Uint8Array(PROOF_LENGTH),
+        false,
       );
       out.push(settle(this.pair, peer.ge, decision, self.mode, this.#serves(), limits, now));
       return undefined;
@@ -265,8 +267,10 @@ export class Negotiation {
     });
     if (derived === undefined) return 'dprp-exchange';
     /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
-    this.#sendMpit(step, peer, info, opened.hash, encoded, derived.proofI, derived.proofR);
-    this.#install(step, peer, decision, derived.prk, transcript, (this.#side.held & rgi.held) === 0);
+    /* § 11.3: nothing of this direction is on its way in another form, and the far end takes nothing for one. */
+    const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair);
+    this.#sendMpit(step, peer, info, opened.hash, encoded, derived.proofI, derived.proofR, sends);
+    this.#install(step, peer, info, decision, derived.prk, transcript, sends, this.#side.held & rgi.held);
     return undefined;
   }
 
@@ -278,6 +282,7 @@ export class Negotiation {
     decision: Uint8Array,
     proof: Uint8Array,
     expected: Uint8Array,
+    sends: boolean,
   ): void {
     const sealed = seal(this.#machine.crypto, this.#machine.random, {
       type: TYPE_MPIT,
@@ -285,7 +290,7 @@ export class Negotiation {
       domainKey: step.self.domainKey(this.#domainVersion) ?? step.self.newestDomainKey,
       icmp: 'request',
       ipVersion: ipVersionOf(this.pair),
-      body: encodeMpit({ rgiHash, decision, proof }),
+      body: encodeMpit({ rgiHash, decision, proof, sends }),
       macKey: peer.toPeer,
     });
     this.#go('rgi');
@@ -298,12 +303,21 @@ export class Negotiation {
     this.#send(step);
   }
 
-  /** `alone`: no generation is held by both ends, so nothing else can serve until CDN. */
-  #install(step: Step, peer: Peer, d: Decision, prk: KeyHandle, transcript: Uint8Array, alone: boolean): void {
+  /** Where no generation is held by both ends, nothing else can serve until CDN. */
+  #install(
+    step: Step,
+    peer: Peer,
+    info: GeInfo,
+    d: Decision,
+    prk: KeyHandle,
+    transcript: Uint8Array,
+    sends: boolean,
+    common: number,
+  ): void {
     this.#installed = d.generation;
     step.out.push({
       do: 'install',
-      send: alone,
+      send: common === 0,
       agreement: {
         pair: this.pair,
         negotiation: this.idText,
@@ -317,6 +331,10 @@ export class Negotiation {
         algorithm: d.algorithm,
         prk,
         transcript,
+        peerStatement: info.statement.slice(),
+        sends,
+        peerSends: undefined,
+        common,
         took: step.now - this.startedAt,
       },
     });
@@ -334,7 +352,15 @@ export class Negotiation {
     if (!macFits(this.#machine.crypto, peer.fromPeer, opened)) return 'dprp-mac';
     if (!equal(cdn.proof, awaited.proof)) return 'dprp-proof';
     this.#go('cdn');
-    if (this.installed && !this.yields) step.out.push({ do: 'confirm', pair: this.pair, negotiation: this.idText });
+    if (this.installed) {
+      const { pair, idText: negotiation } = this;
+      const { sends } = cdn;
+      step.out.push(
+        this.yields
+          ? { do: 'peer-sends', pair, negotiation, sends }
+          : { do: 'confirm', pair, negotiation, peerSends: sends },
+      );
+    }
     return undefined;
   }
 

@@ -15,6 +15,8 @@ import {
   TYPE_CDN,
   TYPE_DDE,
   TYPE_GE_HERE,
+  TYPE_KSW,
+  TYPE_KSW_ANSWER,
   TYPE_MPIT,
   TYPE_NO_ASSOCIATION,
   TYPE_RGI,
@@ -31,7 +33,19 @@ import { Negotiation, type Why } from './negotiation.ts';
 import { Peers, type VerifyStatement, verifierOf } from './peers.ts';
 import { geIdText, Self } from './self.ts';
 import { Spacing } from './spacing.ts';
-import type { Action, DomainKey, Dprp, DprpCrypto, DprpPolicy, Identity, Millis, Pair, Received } from './spec.ts';
+import type {
+  Action,
+  DomainKey,
+  Dprp,
+  DprpCrypto,
+  DprpPolicy,
+  Identity,
+  Millis,
+  Pair,
+  Received,
+  Switched,
+} from './spec.ts';
+import { Switches } from './switches.ts';
 import { join, sha256 } from './transcript.ts';
 import { after } from './verdict.ts';
 
@@ -57,6 +71,8 @@ const CARRIER: Readonly<Record<number, Received['icmp']>> = {
   [TYPE_RGI]: 'reply',
   [TYPE_MPIT]: 'request',
   [TYPE_CDN]: 'reply',
+  [TYPE_KSW]: 'request',
+  [TYPE_KSW_ANSWER]: 'reply',
   [TYPE_GE_HERE]: 'error',
   [TYPE_NO_ASSOCIATION]: 'error',
 };
@@ -75,6 +91,7 @@ class Negotiations implements Dprp {
   readonly #answers: Answers;
   readonly #running = new Map<string, Negotiation>(); /* by pair: detecting or confirming */
   readonly #settled = new Map<string, Negotiation>(); /* by pair, oldest first: waiting for a late RGI */
+  readonly #switches: Switches;
   readonly #inbound: Spacing;
   readonly #heals: Spacing;
   readonly #notices: Spacing;
@@ -96,6 +113,7 @@ class Negotiations implements Dprp {
       echoTimes: new EchoTimes(limits),
     };
     this.#answers = new Answers(limits);
+    this.#switches = new Switches(this.#machine);
     this.#inbound = new Spacing(limits.inboundEvery, limits.running);
     this.#heals = new Spacing(limits.healEvery, limits.running);
     this.#notices = new Spacing(limits.noticeEvery, 64);
@@ -197,6 +215,10 @@ class Negotiations implements Dprp {
       const refused = this.#onGeHere(step, found, message, header);
       return refused === undefined ? out : drop(refused);
     }
+    if (header.type === TYPE_KSW || header.type === TYPE_KSW_ANSWER) {
+      const refused = this.#switches.receive(step, key, message, header);
+      return refused === undefined ? out : drop(refused);
+    }
     const negotiation = found?.owns(header) ? found : undefined;
     if (message.icmp === 'reply') {
       if (negotiation === undefined) return drop('dprp-unknown-negotiation');
@@ -293,6 +315,20 @@ class Negotiations implements Dprp {
     }
   }
 
+  /* ---- key switches ---- */
+
+  beginSwitch(to: Switched, now: Millis): Action[] {
+    const self = this.#self;
+    if (self === undefined) return [{ do: 'switch-failed', pair: to.pair, negotiation: to.negotiation }];
+    const out: Action[] = [];
+    this.#switches.begin({ self, now, out }, to);
+    return out;
+  }
+
+  cancelSwitch(pair: Pair, negotiation: string): void {
+    this.#switches.cancel(pairKey(pair.device, pair.peer), negotiation);
+  }
+
   /* ---- notices ---- */
 
   noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined {
@@ -347,6 +383,7 @@ class Negotiations implements Dprp {
     const out: Action[] = [];
     const { ephemerals, limits } = this.#machine;
     this.#answers.expire(now);
+    this.#switches.tick(now, out);
     if (this.#self !== undefined && now >= this.#due) {
       const step: Step = { self: this.#self, now, out };
       this.#due = Number.POSITIVE_INFINITY;
@@ -365,7 +402,7 @@ class Negotiations implements Dprp {
   }
 
   nextTimeout(): number {
-    return Math.min(this.#due, this.#refillAt, this.#answers.nextTimeout());
+    return Math.min(this.#due, this.#refillAt, this.#answers.nextTimeout(), this.#switches.nextTimeout());
   }
 
   #takeEphemeral(now: Millis): ReturnType<Ephemerals['take']> {
@@ -435,6 +472,7 @@ class Negotiations implements Dprp {
     this.#running.clear();
     this.#settled.clear();
     this.#answers.clear();
+    this.#switches.clear();
     this.#machine.peers.clear();
     this.#machine.ephemerals.close();
     this.#self = undefined;

@@ -1,8 +1,8 @@
 /** The identity, checked once and made ready for negotiations. */
-import { GROUPS_MAX, type GroupEntry, TRANSFORMS, VERSIONS_MAX } from '#wire/ge-info.ts';
+import { GROUPS_MAX, type GroupEntry, VERSIONS_MAX } from '#wire/ge-info.ts';
 import { decodeStatement, type Statement } from '#wire/statement.ts';
-import type { Side } from './decision.ts';
-import type { DomainKey, GeId, GroupKey, Identity, KeyHandle, Mode } from './spec.ts';
+import { type Side, STRONGEST_FIRST } from './decision.ts';
+import type { DomainKey, GeId, GroupKey, Identity, KeyHandle, Mode, TransformName } from './spec.ts';
 
 export const geIdText = (bytes: Uint8Array): GeId => Buffer.from(bytes).toString('hex') as GeId;
 
@@ -46,6 +46,12 @@ export class Self {
     return this.identity.groupKeys.find((k) => k.group === group && k.version === version)?.key;
   }
 
+  /** § 5.1: the bundle gives a group that both belong to a stronger transform than this one. */
+  hasStrongerThan(transform: TransformName, groupsOfPeer: ReadonlySet<number>): boolean {
+    const rank = STRONGEST_FIRST.indexOf(transform);
+    return this.entries.some((e) => groupsOfPeer.has(e.group) && STRONGEST_FIRST.indexOf(e.transform) < rank);
+  }
+
   /** True when the GE was removed from one of the groups that it offers. */
   wasRemoved(ge: GeId, entries: readonly GroupEntry[]): boolean {
     return this.#removed.size > 0 && entries.some((e) => this.#removed.has(`${ge} ${e.group}`));
@@ -73,7 +79,7 @@ export class Self {
 
 /** § 3.3: twelve groups at most, those that a decision would prefer; of each the two highest versions. */
 function chooseEntries(identity: Identity, named: readonly number[]): GroupEntry[] {
-  const rank = (k: GroupKey): number => TRANSFORMS.indexOf(k.transform);
+  const rank = (k: GroupKey): number => STRONGEST_FIRST.indexOf(k.transform);
   const usable = identity.groupKeys
     .filter((k) => named.includes(k.group) && identity.transforms.includes(k.transform))
     .sort((a, b) => rank(a) - rank(b) || a.group - b.group || b.version - a.version);

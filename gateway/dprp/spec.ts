@@ -14,7 +14,7 @@ export type KeyHandle = number & { readonly key: symbol };
 
 export type Mode = 'open' | 'closed';
 export type Kind = 'bridge' | 'router' | 'host';
-export type TransformName = 'sealed' | 'pccom';
+export type TransformName = 'sealed' | 'pccom' | 'pccom-keyed';
 
 /** A pair: one device behind us and one address elsewhere. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d. */
 export interface Pair {
@@ -83,6 +83,14 @@ export interface Agreement {
    */
   readonly prk: KeyHandle;
   readonly transcript: Uint8Array;
+  /** The far GE's statement: who a key switch must come from (§ 11). */
+  readonly peerStatement: Uint8Array;
+  /** `pccom`: this side told the far one that it sends with the keys from here on (§ 11.3). */
+  readonly sends: boolean;
+  /** The same of the far side; undefined while it has not spoken. */
+  readonly peerSends: boolean | undefined;
+  /** Generations that both ends held when they agreed, bit 0–3: what a key switch may come from. */
+  readonly common: number;
   /** Milliseconds from the first DDE (or its receipt) to this action. */
   readonly took: number;
 }
@@ -99,6 +107,7 @@ export type Reason =
   | 'protected-prefix'
   | 'domain-key-differs'
   | 'key-version-differs' /* a group in common, but no version of its key that both ends hold */
+  | 'transform-differs' /* a key in common, but one end has another transform for its group */
   | 'peer-refused' /* the far GE's own rules (remembered, protected prefix) forbid what was decided */
   | 'address-translated' /* the far end sees other addresses than we do, and no translation is configured */
   | 'negotiation-failed'
@@ -121,7 +130,20 @@ export type Action =
    * Both ends hold the keys: send with this agreement; every other generation of the pair, whether installed before or
    * after it, ends after the grace (docs/dprp.md § 7.4). May come again for the same agreement.
    */
-  | { readonly do: 'confirm'; readonly pair: Pair; readonly negotiation: string }
+  | {
+      readonly do: 'confirm';
+      readonly pair: Pair;
+      readonly negotiation: string;
+      /** `pccom`, with CDN: whether the far side sends with the keys from here on. */
+      readonly peerSends?: boolean;
+    }
+  /** § 6.3, § 11.3: CDN of an agreement that yields to another: what it says of the far side's sending. */
+  | { readonly do: 'peer-sends'; readonly pair: Pair; readonly negotiation: string; readonly sends: boolean }
+  /** § 11.6: the far side sends with the agreement from now on; what it sent with before, and where, is told. */
+  | ({ readonly do: 'switch' } & Switched)
+  /** § 11.6: the far side follows our key switch; or it never answered. */
+  | { readonly do: 'switched'; readonly pair: Pair; readonly negotiation: string }
+  | { readonly do: 'switch-failed'; readonly pair: Pair; readonly negotiation: string }
   /** An agreement that was installed came to nothing: forget its keys. */
   | { readonly do: 'abandon'; readonly pair: Pair; readonly negotiation: string }
   /** The pair has no association: pass in plaintext or discard, until `until` at the latest. */
@@ -148,7 +170,7 @@ export type Action =
    */
   | { readonly do: 'no-association-notice'; readonly pair: Pair }
   /** A pair we were told about is being negotiated by the other side: hold its protected packets for a moment. */
-  | { readonly do: 'expect'; readonly pair: Pair; readonly until: Millis }
+  | { readonly do: 'expect'; readonly pair: Pair; readonly transform: TransformName; readonly until: Millis }
   /** The other side lost its association, or sent proof of another domain key: tell the GMS client to ask. */
   | { readonly do: 'ask-gms'; readonly why: 'domain-key' | 'group-key' }
   | {
@@ -173,6 +195,28 @@ export interface Received {
   readonly from: 'outer' | 'inner';
   /** For an ICMP error: the quoted packet's payload start, as far as quoted (DDE quoted by "GE here"). */
   readonly quote?: Uint8Array;
+}
+
+/** What a key switch says. */
+export interface Switched {
+  readonly pair: Pair;
+  /** Of the agreement that is sent with from now on. */
+  readonly negotiation: string;
+  /** Of the agreement before it, that both ends hold; undefined for none. */
+  readonly old: string | undefined;
+  /** For every TCP connection two words: ports, the sender's device's ‖ the other's, and the first octet under the new keys. */
+  readonly connections: Int32Array;
+}
+
+/** What a key switch of an agreement is bound to. */
+export interface SwitchFacts {
+  readonly transcript: Uint8Array;
+  readonly peerStatement: Uint8Array;
+  readonly group: number;
+  readonly keyVersion: number;
+  readonly transform: TransformName;
+  /** The far side sends with it already: another switch to it is a replay. */
+  readonly followed: boolean;
 }
 
 /** What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. */
@@ -200,6 +244,12 @@ export interface DprpPolicy {
   heldGenerations(pair: Pair): number;
   /** True while the pair is protected: an association of it sends. */
   hasShownProtected(pair: Pair): boolean;
+  /** True while packets of the pair leave, or lately left, in plaintext or under `pccom` (§ 11.1). */
+  sends(pair: Pair): boolean;
+  /** True while packets of the pair are received in plaintext or under `pccom` (§ 11.1). */
+  receives(pair: Pair): boolean;
+  /** Of an agreement under `pccom` that this side holds. */
+  agreement(pair: Pair, negotiation: string): SwitchFacts | undefined;
 }
 
 /** The machine of all negotiations of one worker. */
@@ -207,6 +257,10 @@ export interface Dprp {
   /** Starts a negotiation of the pair, or joins the running one. `background`: an association or verdict serves meanwhile. */
   begin(pair: Pair, why: 'packet' | 'inbound' | 'renewal' | 'revalidate' | 'heal', now: Millis): Action[];
   receive(message: Received, now: Millis): Action[];
+  /** § 11.6: tells the far side that we switch to an agreement that both hold. Ends in 'switched' or 'switch-failed'. */
+  beginSwitch(to: Switched, now: Millis): Action[];
+  /** The switch's agreement is gone: nothing is repeated any more. */
+  cancelSwitch(pair: Pair, negotiation: string): void;
   /** Builds the notice "no association for this packet", to go behind the quote of an ICMP error; undefined without keys. */
   noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined;
   tick(now: Millis): Action[];

@@ -35,6 +35,25 @@ export const INITIATOR: Readonly<Record<InitiatorState, Partial<Record<Initiator
   ended: {},
 };
 
+/** § 11.6: a key switch that was started here. */
+export type SwitchState = 'asking' /* KSW is out */ | 'ended';
+export type SwitchEvent = 'answered' /* every part */ | 'expired' | 'cancelled';
+
+export const SWITCH: Readonly<Record<SwitchState, Partial<Record<SwitchEvent, SwitchState>>>> = {
+  asking: { answered: 'ended', expired: 'ended', cancelled: 'ended' },
+  ended: {},
+};
+
+/** § 11.6: a key switch of the far side. */
+export type FollowState = 'gathering' /* parts are missing */ | 'followed' /* kept to answer repeats */ | 'ended';
+export type FollowEvent = 'complete' | 'expired' | 'cancelled';
+
+export const FOLLOW: Readonly<Record<FollowState, Partial<Record<FollowEvent, FollowState>>>> = {
+  gathering: { complete: 'followed', expired: 'ended', cancelled: 'ended' },
+  followed: { expired: 'ended', cancelled: 'ended' },
+  ended: {},
+};
+
 /** § 6.2: a negotiation that the far side started. */
 export type ResponderState =
   | 'answered' /* RGI is out */

@@ -2,8 +2,10 @@
  * Local rules on top of the common decision, docs/dprp.md § 5: whoever can drop or forge DPRP messages must not turn
  * protected traffic into plaintext. Everything here is this GE's own business and never negotiated.
  */
-import type { Decision } from './decision.ts';
+import { type Decision, STRONGEST_FIRST } from './decision.ts';
 import type { Limits } from './limits.ts';
+import type { Peer } from './peers.ts';
+import type { Self } from './self.ts';
 import type { Action, DprpPolicy, GeId, Millis, Mode, Pair, Reason } from './spec.ts';
 
 export interface Objection {
@@ -12,13 +14,22 @@ export interface Objection {
 }
 
 /** § 5.1: what forbids an authenticated decision; undefined when nothing does. */
-export function objection(policy: DprpPolicy, pair: Pair, peerGe: GeId, decision: Decision): Objection | undefined {
+export function objection(
+  policy: DprpPolicy,
+  self: Self,
+  pair: Pair,
+  peer: Pick<Peer, 'ge' | 'groups'>,
+  decision: Decision,
+): Objection | undefined {
+  const peerGe = peer.ge;
   const remembered = policy.remembered(pair.peer);
   if (decision.outcome === 'protect') {
     if (remembered === undefined) return undefined;
     /* A gateway that the GMS removed does not come back: whoever else proves the group may stand in its place. */
     if (remembered.ge !== peerGe && !remembered.removed) return { reason: 'remembered', alarm: 'other-ge' };
-    const weaker = remembered.transform === 'sealed' && decision.transform === 'pccom';
+    const weaker =
+      STRONGEST_FIRST.indexOf(decision.transform) > STRONGEST_FIRST.indexOf(remembered.transform) &&
+      self.hasStrongerThan(decision.transform, peer.groups);
     return weaker ? { reason: 'remembered', alarm: 'downgrade' } : undefined;
   }
   if (decision.outcome !== 'plain') return undefined;
@@ -62,6 +73,8 @@ export function settle(
       return discard('peer-refused');
     case 'version':
       return later('key-version-differs');
+    case 'transform':
+      return later('transform-differs');
     case 'busy':
     case 'protect':
       return later('negotiation-failed');

@@ -160,10 +160,10 @@ export function makeRing(
     domainKeys: metadata.domainKeys
       .filter((key) => counts(key, issuedAt))
       .map(({ version, material }) => ({ version, key: keys[material] })),
-    groups: metadata.groups.map(({ number, name, transform, keys: versions }) => ({
+    groups: metadata.groups.map(({ number, name, transform, checksum, keys: versions }) => ({
       number,
       name,
-      transform,
+      transform: transform === 'pccom' && checksum === 'keyed' ? 'pccom-keyed' : transform,
       keys: versions
         .filter((key) => counts(key, issuedAt))
         .map(({ version, material, notAfter }) => ({

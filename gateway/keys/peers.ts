@@ -6,6 +6,7 @@ import type { RootDatabase } from 'lmdb';
 import { z } from 'zod';
 import type { GeId, TransformName } from '#dprp/spec.ts';
 import { geIdSchema } from '#gms/enrolment.ts';
+import { TRANSFORMS } from '#wire/ge-info.ts';
 
 export interface RememberedPeer {
   /** 32 hex digits: the 16 bytes of the address, IPv4 as ::ffff:a.b.c.d. */
@@ -21,7 +22,7 @@ const END = '\uffff';
 /** Peers remembered at a time; then the one that would be forgotten first makes room. */
 export const PEERS_MAX = 16_384;
 
-const schema = z.object({ ge: geIdSchema, transform: z.enum(['sealed', 'pccom']), until: z.number() });
+const schema = z.object({ ge: geIdSchema, transform: z.enum(TRANSFORMS), until: z.number() });
 
 export class PeerMemory {
   readonly #db: RootDatabase<Uint8Array, string[]>;

@@ -140,6 +140,22 @@ export class FlowTable {
     return row < 0 || (this.#words[at + TCP] & SEQUENCE_KNOWN) === 0 ? -1 : this.#words[at + SENT_UP_TO] >>> 0;
   }
 
+  /**
+   * TCP flows of the pair in row `pair`, two words each: ports, the device's ‖ the peer's, and the sequence number behind
+   * the newest byte from the device. Control path: walks all rows once.
+   */
+  connectionsOf(pair: number): Int32Array {
+    const found: number[] = [];
+    for (let row = 0; row < this.#index.rows; row++) {
+      const at = row * WORDS;
+      const words = this.#words;
+      if (words[at + PAIR] !== pair || (words[at + PROTOCOL] & 0xff) !== PROTO_TCP || !this.#index.isUsed(row))
+        continue;
+      if ((words[at + TCP] & SEQUENCE_KNOWN) !== 0) found.push(words[at + PORTS], words[at + SENT_UP_TO]);
+    }
+    return Int32Array.from(found);
+  }
+
   /** True when the flow of these ends is known; ports as in a Frame, 0 for protocols without them. */
   knows(
     device: Int32Array,

@@ -14,6 +14,11 @@ const KEY_WORDS = 9;
 /** Generations of a pair's association that can be held at once: two bits on the wire. */
 export const GENERATIONS = 4;
 
+/** Of `Pair.receiving`: nothing is expected without a tag. */
+export const NO_FORM = -1;
+/** Of `Pair.receiving`: what comes without a tag is plaintext. */
+export const PLAIN_FORM = -2;
+
 export type Verdict = 'unknown' | 'negotiating' | 'encrypt' | 'plain' | 'discard';
 
 /** The layer-2 header that frames of our own bear on one side of the gateway. */
@@ -45,6 +50,14 @@ export class Pair<T> {
   readonly associations: (T | undefined)[] = Array.from({ length: GENERATIONS }, () => undefined);
   /** Which of them sends, -1 for none. */
   sendGeneration = -1;
+  /** What a packet that bears no tag is taken for: a generation, or NO_FORM, PLAIN_FORM (docs/dprp.md § 11). */
+  receiving = NO_FORM;
+  /** PLAIN_FORM counts until then, ms. */
+  receivesPlainUntil = 0;
+  /** When a packet last left in plaintext, ms. */
+  sentPlainAt = Number.NEGATIVE_INFINITY;
+  /** 0, or which packets toward the peer wait for a key switch: the owner's numbers. */
+  switching = 0;
   /** Layer-3 bytes that the path to the peer carries, as an ICMP error said, and until when that counts, ms. */
   pathMtu = 0;
   pathMtuUntil = 0;

@@ -31,10 +31,11 @@ export const TYPE_DDE = 1;
 export const TYPE_RGI = 2;
 export const TYPE_MPIT = 3;
 export const TYPE_CDN = 4;
-/** Reserved: key switch of `pccom`. */
+/** Key switch of `pccom`, and its answer (§ 11). */
 export const TYPE_KSW = 5;
 export const TYPE_GE_HERE = 6;
 export const TYPE_NO_ASSOCIATION = 7;
+export const TYPE_KSW_ANSWER = 8;
 
 export const HASH_LENGTH = 32;
 export const MAC_LENGTH = 16;
@@ -105,8 +106,8 @@ export function decodeHeader(
  * ```
  * DDE  | nonce I 32 | addresses 32 | held 1 | after 8 | GEs 1 | GE information … |           § 3.1
  * RGI  | hash of DDE 32 | nonce R 32 | addresses 32 | held 1 | refuses 1 | GEs 1 | GE information … | MAC 16 |  § 3.2
- * MPIT | hash of RGI 32 | decision 12 | proof 32 | MAC 16 |                                  § 3.5
- * CDN  | hash of MPIT 32 | proof 32 | MAC 16 |                                               § 3.6
+ * MPIT | hash of RGI 32 | decision 12 | proof 32 | sends 1 | MAC 16 |                        § 3.5
+ * CDN  | hash of MPIT 32 | proof 32 | sends 1 | MAC 16 |                                     § 3.6
  * ```
  */
 export interface Dde {
@@ -115,6 +116,8 @@ export interface Dde {
   readonly addresses: Uint8Array;
   /** Generations that the initiator holds for the pair, bit 0–3. */
   readonly held: number;
+  /** Bit 4 of the same byte: packets of the pair are received here in plaintext or under `pccom` (§ 11.2). */
+  readonly receives: boolean;
   /**
    * Id of the last negotiation of the other side that the initiator completed for this pair, zeros for none that it
    * remembers: this one comes after it, and is not its rival (§ 6.3).
@@ -130,6 +133,7 @@ export interface Rgi {
   /** As the responder sees them, the initiator's side first. */
   readonly addresses: Uint8Array;
   readonly held: number;
+  readonly receives: boolean;
   /** The responder's own rules forbid what the lists decide (§ 4.3). */
   readonly refuses: boolean;
   readonly info: GeInfo;
@@ -142,12 +146,15 @@ export interface Mpit {
   readonly decision: Uint8Array;
   /** Zeros where nothing is protected. */
   readonly proof: Uint8Array;
+  /** `pccom`: its sender sends with the agreement from here on (§ 11.3). */
+  readonly sends: boolean;
   readonly mac: Uint8Array;
 }
 
 export interface Cdn {
   readonly mpitHash: Uint8Array;
   readonly proof: Uint8Array;
+  readonly sends: boolean;
   readonly mac: Uint8Array;
 }
 
@@ -168,34 +175,44 @@ function body(...parts: readonly (Uint8Array | number)[]): Uint8Array {
 }
 
 const PATH_COUNT = 1;
+const RECEIVES = 0x10;
+
+const heldByte = (m: Pick<Dde, 'held' | 'receives'>): number => m.held | (m.receives ? RECEIVES : 0);
 
 export function encodeDde(m: Dde): Uint8Array {
-  return body(m.nonce, m.addresses, m.held, m.after, PATH_COUNT, encodeGeInfo(m.info));
+  return body(m.nonce, m.addresses, heldByte(m), m.after, PATH_COUNT, encodeGeInfo(m.info));
 }
 
 export function encodeRgi(m: Omit<Rgi, 'mac'>): Uint8Array {
-  return body(m.ddeHash, m.nonce, m.addresses, m.held, m.refuses ? 1 : 0, PATH_COUNT, encodeGeInfo(m.info));
+  return body(m.ddeHash, m.nonce, m.addresses, heldByte(m), m.refuses ? 1 : 0, PATH_COUNT, encodeGeInfo(m.info));
 }
 
 export function encodeMpit(m: Omit<Mpit, 'mac'>): Uint8Array {
-  return body(m.rgiHash, m.decision, m.proof);
+  return body(m.rgiHash, m.decision, m.proof, m.sends ? 1 : 0);
 }
 
 export function encodeCdn(m: Omit<Cdn, 'mac'>): Uint8Array {
-  return body(m.mpitHash, m.proof);
+  return body(m.mpitHash, m.proof, m.sends ? 1 : 0);
 }
 
 /** 'dprp-path': the message names more GEs of a side than one. */
 export function decodeDde(b: Uint8Array): Dde | 'dprp-body' | 'dprp-path' {
-  if (b.length < 74 || b[64] > 15) return 'dprp-body';
+  if (b.length < 74 || b[64] > (RECEIVES | 15)) return 'dprp-body';
   if (b[73] !== PATH_COUNT) return 'dprp-path';
   const info = decodeGeInfo(b.subarray(74));
   if (info === undefined) return 'dprp-body';
-  return { nonce: b.subarray(0, 32), addresses: b.subarray(32, 64), held: b[64], after: b.subarray(65, 73), info };
+  return {
+    nonce: b.subarray(0, 32),
+    addresses: b.subarray(32, 64),
+    held: b[64] & 15,
+    receives: (b[64] & RECEIVES) !== 0,
+    after: b.subarray(65, 73),
+    info,
+  };
 }
 
 export function decodeRgi(b: Uint8Array): Rgi | 'dprp-body' | 'dprp-path' {
-  if (b.length < 99 + MAC_LENGTH || b[96] > 15 || b[97] > 1) return 'dprp-body';
+  if (b.length < 99 + MAC_LENGTH || b[96] > (RECEIVES | 15) || b[97] > 1) return 'dprp-body';
   if (b[98] !== PATH_COUNT) return 'dprp-path';
   const macAt = b.length - MAC_LENGTH;
   const info = decodeGeInfo(b.subarray(99, macAt));
@@ -204,7 +221,8 @@ export function decodeRgi(b: Uint8Array): Rgi | 'dprp-body' | 'dprp-path' {
     ddeHash: b.subarray(0, 32),
     nonce: b.subarray(32, 64),
     addresses: b.subarray(64, 96),
-    held: b[96],
+    held: b[96] & 15,
+    receives: (b[96] & RECEIVES) !== 0,
     refuses: b[97] === 1,
     info,
     mac: b.subarray(macAt),
@@ -212,14 +230,65 @@ export function decodeRgi(b: Uint8Array): Rgi | 'dprp-body' | 'dprp-path' {
 }
 
 export function decodeMpit(b: Uint8Array): Mpit | 'dprp-body' {
-  if (b.length !== 92) return 'dprp-body';
-  return { rgiHash: b.subarray(0, 32), decision: b.subarray(32, 44), proof: b.subarray(44, 76), mac: b.subarray(76) };
+  if (b.length !== 93 || b[76] > 1) return 'dprp-body';
+  return {
+    rgiHash: b.subarray(0, 32),
+    decision: b.subarray(32, 44),
+    proof: b.subarray(44, 76),
+    sends: b[76] === 1,
+    mac: b.subarray(77),
+  };
 }
 
 export function decodeCdn(b: Uint8Array): Cdn | 'dprp-body' {
-  if (b.length !== 80) return 'dprp-body';
-  return { mpitHash: b.subarray(0, 32), proof: b.subarray(32, 64), mac: b.subarray(64) };
+  if (b.length !== 81 || b[64] > 1) return 'dprp-body';
+  return { mpitHash: b.subarray(0, 32), proof: b.subarray(32, 64), sends: b[64] === 1, mac: b.subarray(65) };
 }
+
+/** § 11.6: one part of a key switch. */
+export interface Ksw {
+  readonly transcript: Uint8Array;
+  /** Negotiation of the agreement before, zeros for none. */
+  readonly old: Uint8Array;
+  readonly part: number;
+  readonly parts: number;
+  /** Two words for every connection: ports, sequence number. */
+  readonly connections: Int32Array;
+  readonly mac: Uint8Array;
+}
+
+const KSW_FIXED = 42;
+const CONNECTION_LENGTH = 8;
+/** Connections of one part: it has 980 bytes then. */
+export const KSW_CONNECTIONS = 108;
+
+/** | transcript 32 | old 8 | part 1 | parts 1 | n × {ports 4, sequence 4} | MAC 16 | */
+export function encodeKsw(m: Omit<Ksw, 'mac'>): Uint8Array {
+  const connections = new Uint8Array(4 * m.connections.length);
+  const view = new DataView(connections.buffer);
+  m.connections.forEach((word, i) => {
+    view.setInt32(4 * i, word);
+  });
+  return body(m.transcript, m.old, m.part, m.parts, connections);
+}
+
+export function decodeKsw(b: Uint8Array): Ksw | 'dprp-body' {
+  const length = b.length - KSW_FIXED - MAC_LENGTH;
+  const fits = length >= 0 && length % CONNECTION_LENGTH === 0 && length <= KSW_CONNECTIONS * CONNECTION_LENGTH;
+  if (!fits || b[40] >= b[41]) return 'dprp-body';
+  const view = new DataView(b.buffer, b.byteOffset + KSW_FIXED, length);
+  return {
+    transcript: b.subarray(0, 32),
+    old: b.subarray(32, 40),
+    part: b[40],
+    parts: b[41],
+    connections: Int32Array.from({ length: length / 4 }, (_, i) => view.getInt32(4 * i)),
+    mac: b.subarray(KSW_FIXED + length),
+  };
+}
+
+/** § 11.6: | hash of KSW 32 | MAC 16 |. */
+export const KSW_ANSWER_LENGTH = HASH_LENGTH + MAC_LENGTH;
 
 /** § 3.7: | GE id 8 | first 16 bytes of the hash of the DDE's header and nonce, as quoted |; 24 bytes. */
 export const GE_HERE_LENGTH = 24;

@@ -196,6 +196,16 @@ export const DROPS = [
     '結合されたセグメントは鍵付きチェックサムを失っている',
   ),
   reason('pccom-forged-checksum', 'the keyed checksum does not verify', '鍵付きチェックサムが一致しない'),
+  reason(
+    'pccom-before-switch',
+    'the far gateway has not said yet which keys it sends with',
+    '相手ゲートウェイがどの鍵で送信するかをまだ通知していない',
+  ),
+  reason(
+    'pccom-old-keys',
+    'sent before a key switch, under keys that are gone',
+    '鍵の切り替え前に送信され、その鍵はすでに破棄されている',
+  ),
   /* fragments */
   reason(
     'fragment-bad',

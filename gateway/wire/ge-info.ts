@@ -23,7 +23,7 @@ const ENTRY_LENGTH = 9;
 const FLAG_AES = 1; /* AES in hardware */
 
 /** In the order of their numbers on the wire. */
-export const TRANSFORMS = ['sealed', 'pccom'] as const;
+export const TRANSFORMS = ['sealed', 'pccom', 'pccom-keyed'] as const;
 
 export interface GroupEntry {
   readonly group: number;

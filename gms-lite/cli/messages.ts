@@ -25,7 +25,14 @@ const messages = {
   'group.help': { en: 'communication groups', ja: '通信グループ' },
   'group.create.help': { en: 'make a group', ja: 'グループを作る' },
   'group.create.number': { en: 'group number (default: the next free one)', ja: 'グループ番号(既定: 次の空き番号)' },
-  'group.create.transform': { en: 'how packets are protected: sealed', ja: 'パケットの保護方式: sealed' },
+  'group.create.transform': {
+    en: 'how packets are protected: sealed, or pccom, which adds no byte and does not notice changes on the way',
+    ja: 'パケットの保護方式: sealed、またはpccom(1バイトも増えないが、経路上の改ざんは検出できない)',
+  },
+  'group.create.checksum': {
+    en: 'of pccom: ordinary, or keyed (16 bits against changes, only where nobody on the way looks at checksums)',
+    ja: 'pccomのチェックサム: ordinary、またはkeyed(改ざんを16ビットで検出。経路上でチェックサムを検査しない場合のみ)',
+  },
   'group.create.rotate': {
     en: 'renew the key daily at HH:MM, or "never"',
     ja: '鍵を毎日HH:MMに更新する。「never」で更新しない',

@@ -34,6 +34,7 @@ interface GroupView {
   readonly name: string;
   readonly number: number;
   readonly transform: string;
+  readonly checksum: string;
   readonly versions: readonly { readonly version: number }[];
   readonly members: readonly string[];
 }
@@ -144,13 +145,18 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
   leafCommand(group, 'create <name>', 'group.create.help')
     .option('--number <n>', t('group.create.number'), whole)
     .option('--transform <name>', t('group.create.transform'), 'sealed')
+    .option('--checksum <kind>', t('group.create.checksum'), 'ordinary')
     .option('--rotate <time>', t('group.create.rotate'), DEFAULT_ROTATION)
     .option('--zone <zone>', t('group.create.zone'), Intl.DateTimeFormat().resolvedOptions().timeZone)
     .action(
-      async (name: string, options: Shared & { number?: number; transform: string; rotate: string; zone: string }) => {
-        const { number, transform, rotate: at, zone } = options;
+      async (
+        name: string,
+        options: Shared & { number?: number; transform: string; checksum: string; rotate: string; zone: string },
+      ) => {
+        const { number, transform, checksum, rotate: at, zone } = options;
         const rotation = at === 'never' ? null : { at, zone };
-        const made = await ask<GroupView>(options.state, 'POST', '/groups', { name, number, transform, rotation });
+        const body = { name, number, transform, checksum, rotation };
+        const made = await ask<GroupView>(options.state, 'POST', '/groups', body);
         show(options, made, () => t('group.created', { name: made.name, number: made.number }));
       },
     );
@@ -161,7 +167,7 @@ export function createProgram({ t, env, out, err, stopped }: Surroundings): Comm
       rows(head, groups, (g) => [
         String(g.number),
         g.name,
-        g.transform,
+        g.checksum === 'keyed' ? `${g.transform} keyed` : g.transform,
         g.versions.map((v) => v.version).join(', '),
         g.members.join(', ') || '–',
       ]),

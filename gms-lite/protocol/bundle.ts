@@ -49,6 +49,10 @@ export const exceptionSchema = z.object({
   direction: z.enum(['out', 'in', 'both']),
 });
 export const transformSchema = z.enum(['sealed', 'pccom']);
+export type GroupTransform = z.infer<typeof transformSchema>;
+/** Of `pccom`: `keyed` lets the receiver notice changes, on paths where nobody else looks at checksums. */
+export const checksumSchema = z.enum(['ordinary', 'keyed']);
+export type GroupChecksum = z.infer<typeof checksumSchema>;
 
 export const metadataSchema = z.object({
   ge: geIdSchema,
@@ -65,6 +69,7 @@ export const metadataSchema = z.object({
       number: z.number().int().positive(),
       name: nameSchema,
       transform: transformSchema,
+      checksum: checksumSchema.default('ordinary'),
       /** Newest first. */
       keys: z.array(keySchema).min(1),
     }),

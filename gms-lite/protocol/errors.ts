@@ -111,9 +111,9 @@ const sentences = {
     en: 'group number {number} was already used: leave it out to get a free one',
     ja: 'グループ番号{number}は使用済みです。省略すれば空き番号になります',
   },
-  'transform-unavailable': {
-    en: 'the gateways of this version perform “sealed” only: a group with “{transform}” cannot be made yet',
-    ja: 'このバージョンのゲートウェイは「sealed」だけを実行します。「{transform}」のグループはまだ作れません',
+  'checksum-without-pccom': {
+    en: 'a keyed checksum belongs to transform “pccom”: “sealed” has its own proof; leave --checksum out or add --transform pccom',
+    ja: '鍵付きチェックサムは方式「pccom」の機能です。「sealed」は自ら認証するため不要です。--checksumを省くか--transform pccomを指定してください',
   },
   'ge-unknown': { en: 'there is no gateway {ge}', ja: 'ゲートウェイ{ge}はありません' },
   'ge-exists': {

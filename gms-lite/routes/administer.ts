@@ -1,7 +1,7 @@
 /** What an administrator asks, on the Unix socket only. No answer holds key material. docs/gms.md § 8. */
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
-import { transformSchema } from '#gms/bundle.ts';
+import { checksumSchema, transformSchema } from '#gms/bundle.ts';
 import { sequenceText } from '#gms/delivery.ts';
 import { kindSchema, modeSchema, nameSchema } from '#gms/enrolment.ts';
 import { encodeToken, newTokenSecret, tokenHash } from '#gms/token.ts';
@@ -37,6 +37,7 @@ const groupSchema = z.object({
   name: nameSchema,
   number: z.number().int().min(1).max(0xffff_ffff).optional(),
   transform: transformSchema.default('sealed'),
+  checksum: checksumSchema.default('ordinary'),
   rotation: rotationSchema.default(null),
 });
 const elementSchema = z.object({
@@ -77,6 +78,7 @@ export function adminRoutes(gms: Gms): Hono {
     name: group.name,
     kind: group.kind,
     transform: group.transform,
+    checksum: group.checksum ?? 'ordinary',
     rotation: group.rotation,
     rotatesAt: group.rotatesAt,
     versions: showVersions(group.number),

@@ -30,8 +30,8 @@ export function bundleContent(tx: Reader, element: Element): BundleContent {
     sequence: { incarnation: site.incarnation, counter: element.counter },
     domainKeys: keysOf(tx, DOMAIN).map(place),
     groups: numbers.map((number) => {
-      const { name, transform } = tx.get('group', numberId(number))!;
-      return { number, name, transform, keys: keysOf(tx, number).map(place) };
+      const { name, transform, checksum = 'ordinary' } = tx.get('group', numberId(number))!;
+      return { number, name, transform, checksum, keys: keysOf(tx, number).map(place) };
     }),
     revoked: numbers.flatMap((number) =>
       [...tx.list('revocation', `${numberId(number)}/`)].map(({ ge, group }) => ({ ge, group })),

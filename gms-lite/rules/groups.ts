@@ -1,6 +1,6 @@
 /** Groups and who belongs to them. docs/gms.md § 1. */
 
-import type { TransformName } from '#dprp/spec.ts';
+import type { GroupChecksum, GroupTransform } from '#gms/bundle.ts';
 import { GmsError } from '#gms/errors.ts';
 import { STATEMENT_GROUPS } from '#wire/statement.ts';
 import { type Element, type Group, membershipId, numberId, revocationId, SITE } from '../store/records.ts';
@@ -15,7 +15,8 @@ const GROUPS_MAX = 4096;
 export interface NewGroup {
   readonly name: string;
   readonly number?: number | undefined;
-  readonly transform: TransformName;
+  readonly transform: GroupTransform;
+  readonly checksum: GroupChecksum;
   readonly rotation: Group['rotation'];
 }
 
@@ -29,10 +30,10 @@ export function findGroup(tx: Reader, nameOrNumber: string): Group {
   return found;
 }
 
-/** @throws GmsError transform-unavailable, group-exists, group-number-used, too-many */
-export function createGroup(change: Change, { name, number, transform, rotation }: NewGroup): Group {
+/** @throws GmsError checksum-without-pccom, group-exists, group-number-used, too-many */
+export function createGroup(change: Change, { name, number, transform, checksum, rotation }: NewGroup): Group {
   const { tx, now } = change;
-  if (transform !== 'sealed') throw new GmsError('transform-unavailable', { transform });
+  if (transform === 'sealed' && checksum === 'keyed') throw new GmsError('checksum-without-pccom');
   const groups = [...tx.list('group')];
   if (groups.some((group) => group.name === name)) throw new GmsError('group-exists', { group: name });
   if (groups.length >= GROUPS_MAX) throw new GmsError('too-many', { limit: GROUPS_MAX, what: 'groups' });
@@ -42,10 +43,11 @@ export function createGroup(change: Change, { name, number, transform, rotation 
 
   tx.put('site', SITE, { ...site, nextGroup: Math.max(site.nextGroup, given + 1) });
   const rotatesAt = rotation === null ? 0 : nextDaily(now, rotation.at, rotation.zone);
-  const group: Group = { number: given, name, kind: 'managed', transform, rotation, rotatesAt, createdAt: now };
+  const kind = 'managed';
+  const group: Group = { number: given, name, kind, transform, checksum, rotation, rotatesAt, createdAt: now };
   tx.put('group', numberId(given), group);
   putNewVersion(change, given);
-  audit(change, 'create group', `group ${name}`, null, { number: given, transform, rotation });
+  audit(change, 'create group', `group ${name}`, null, { number: given, transform, checksum, rotation });
   return group;
 }
 

@@ -1,7 +1,7 @@
 /** What the GMS keeps (docs/gms.md § 1). Times are seconds since 1970 unless a name says otherwise. */
 
-import type { Kind, Mode, TransformName } from '#dprp/spec.ts';
-import type { BundleException } from '#gms/bundle.ts';
+import type { Kind, Mode } from '#dprp/spec.ts';
+import type { BundleException, GroupChecksum, GroupTransform } from '#gms/bundle.ts';
 import type { Endpoint } from '#gms/endpoint.ts';
 
 /** The GMS itself. One record, id SITE. */
@@ -40,7 +40,9 @@ export interface Group {
   readonly number: number;
   readonly name: string;
   readonly kind: 'managed';
-  readonly transform: TransformName;
+  readonly transform: GroupTransform;
+  /** Absent: `ordinary`. */
+  readonly checksum?: GroupChecksum;
   /** Daily rotation, `HH:MM` in an IANA time zone; null for never by itself. */
   readonly rotation: { readonly at: string; readonly zone: string } | null;
   /** When the schedule rotates next; 0 for never. */

@@ -18,10 +18,12 @@ import type {
   Mode,
   Pair,
   Received,
+  Switched,
   TransformName,
 } from '#dprp/spec.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
 import { addressFromText, pairKey } from '#wire/address.ts';
+import { TRANSFORMS } from '#wire/ge-info.ts';
 import { encodeStatementBody, joinStatement, statementToSign } from '#wire/statement.ts';
 import { type CountingCrypto, countingCrypto } from './counting-crypto.ts';
 
@@ -114,7 +116,7 @@ export class Gms {
           key: provider.importKey(this.key(`group ${g.number} ${version}`)) as KeyHandle,
         })),
       ),
-      transforms: settings.transforms ?? ['sealed'],
+      transforms: settings.transforms ?? TRANSFORMS,
       revoked: settings.revoked ?? [],
     };
   }
@@ -146,6 +148,11 @@ export class Gateway {
   readonly remembered = new Map<string, { ge: GeId; transform: TransformName }>();
   readonly prefixes = new Set<string>();
   shownProtected = false;
+  /** In plaintext, or under `pccom`. */
+  sendsOtherwise = false;
+  receivesOtherwise = false;
+  /** Negotiations whose key switch the far end made. */
+  readonly followed = new Map<string, Switched>();
   send: (action: Extract<Action, { do: 'send' | 'notice' }>, cause: Received | undefined) => void = () => {};
   readonly #grace: number;
 
@@ -168,6 +175,12 @@ export class Gateway {
       heldGenerations: (pair) =>
         this.state(pair).generations.reduce((mask, agreement, g) => mask | (agreement ? 1 << g : 0), 0),
       hasShownProtected: () => this.shownProtected,
+      sends: () => this.sendsOtherwise,
+      receives: () => this.receivesOtherwise,
+      agreement: (pair, negotiation) => {
+        const found = this.state(pair).generations.find((a) => a?.negotiation === negotiation);
+        return found && { ...found, followed: this.followed.has(negotiation) };
+      },
     };
     this.dprp = createDprp({
       ...(settings && { identity: gms.identity(this.provider, settings) }),
@@ -283,6 +296,9 @@ export class Gateway {
         case 'plain':
         case 'discard':
           this.state(action.pair).verdict = action;
+          break;
+        case 'switch':
+          this.followed.set(action.negotiation, action);
           break;
         case 'drop':
           this.drops.push(action.name);

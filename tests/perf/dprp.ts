@@ -18,6 +18,9 @@ const policy: DprpPolicy = {
   remembered: () => undefined,
   heldGenerations: () => 0,
   hasShownProtected: () => false,
+  sends: () => false,
+  receives: () => false,
+  agreement: () => undefined,
 };
 
 function gateway(ge: typeof GE_A): { dprp: Dprp; release: (a: Action[]) => void } {

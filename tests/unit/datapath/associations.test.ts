@@ -37,6 +37,10 @@ function table(limit?: number) {
       algorithm: 0,
       prk: provider.importKey(new Uint8Array(randomBytes(32))) as unknown as KeyHandle,
       transcript: new Uint8Array(32),
+      peerStatement: new Uint8Array(0),
+      sends: false,
+      peerSends: undefined,
+      common: 0,
       took: 0,
     };
     const association = associations.install(pair, agreement, now as Millis);

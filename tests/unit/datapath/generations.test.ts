@@ -5,6 +5,7 @@ import { FLIGHT_MS, GRACE_MS, NOTICE_WINDOW_MS, ONE_WAY_MS } from '#datapath/lim
 import type { Agreement, GeId, KeyHandle, Millis, Role } from '#dprp/spec.ts';
 import { type Pair, PairTable } from '#pit/pairs.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
+import type { SealedState } from '#transform/state.ts';
 import { addressFromText, bytesToWords } from '#wire/address.ts';
 
 const H1 = addressFromText('192.0.2.1') as Uint8Array;
@@ -53,10 +54,16 @@ function install(
     algorithm: 0,
     prk: prk as unknown as KeyHandle,
     transcript: new Uint8Array(32),
+    peerStatement: new Uint8Array(0),
+    sends: false,
+    peerSends: undefined,
+    common: 0,
     took: 1,
   };
   return associations.install(pair, agreement, at(now));
 }
+
+const sealed = (association: Association): SealedState => association.state as SealedState;
 
 const held = (): number[] => pair.associations.flatMap((a, generation) => (a === undefined ? [] : [generation]));
 
@@ -158,10 +165,10 @@ describe('one association', () => {
     const association = install(0, 0);
     for (let now = 1; now <= 10_000; now += 10) {
       association.sending(now);
-      association.state.nextNumber += 5;
+      sealed(association).nextNumber += 5;
     }
     const now = 10_000;
-    const next = association.state.nextNumber;
+    const next = sealed(association).nextNumber;
     expect(association.sentRecently(next - 1, now)).toBe(true);
     expect(association.sentRecently(next - 500, now)).toBe(true);
     expect(association.sentRecently(next, now)).toBe(false);
@@ -173,9 +180,9 @@ describe('one association', () => {
 
   it('compares the low bits that the wire carries', () => {
     const association = install(0, 0);
-    association.state.nextNumber = 2 ** 31 + 100;
+    sealed(association).nextNumber = 2 ** 31 + 100;
     association.sending(1_000);
-    association.state.nextNumber += 50;
+    sealed(association).nextNumber += 50;
     expect(association.sentRecently((2 ** 31 + 120) % 2 ** 30, 1_010)).toBe(true);
     expect(association.sentRecently((2 ** 31 + 150) % 2 ** 30, 1_010)).toBe(false);
   });

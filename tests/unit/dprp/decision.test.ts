@@ -33,7 +33,8 @@ describe('the decision', () => {
 
   it('a group in common by number only is no ground for plaintext', () => {
     expect(decide(side('a', entry(1, 2)), side('b', entry(1, 1)), seen).outcome).toBe('version');
-    expect(decide(side('a', entry(1)), side('b', entry(1, 1, 'pccom')), seen).outcome).toBe('version');
+    expect(decide(side('a', entry(1)), side('b', entry(1, 1, 'pccom')), seen).outcome).toBe('transform');
+    expect(decide(side('a', entry(1)), side('b', entry(1, 2, 'pccom')), seen).outcome).toBe('version');
   });
 
   it('other addresses, or a refusal, come before everything', () => {

@@ -192,12 +192,22 @@ describe('downgrade', () => {
     expectNothingLeft(world.a, world.b);
   });
 
-  it('a weaker transform than the remembered one is refused', () => {
-    const pccom = {
-      groups: [{ number: 7, versions: [1], transform: 'pccom' as const }],
-      transforms: ['sealed', 'pccom'] as const,
-    };
+  it('a weaker transform than the remembered one is accepted where both bundles say so', () => {
+    const pccom = { groups: [{ number: 7, versions: [1], transform: 'pccom' as const }] };
     const world = twoGateways({ a: pccom, b: pccom });
+    world.a.remembered.set(peerText, { ge: GE_B, transform: 'sealed' });
+    world.a.begin(PAIR_A, 'packet', 0);
+    world.run(10);
+    expect(world.a.sender(PAIR_A)?.transform).toBe('pccom');
+    expect(world.a.names()).not.toContain('alarm downgrade');
+  });
+
+  it('and refused while both belong to a group with the stronger one', () => {
+    const weak = { number: 7, versions: [1], transform: 'pccom' as const };
+    const world = twoGateways({
+      a: { groups: [weak, { number: 8, versions: [2] }] },
+      b: { groups: [weak, { number: 8, versions: [1] }] },
+    });
     world.a.remembered.set(peerText, { ge: GE_B, transform: 'sealed' });
     world.a.begin(PAIR_A, 'packet', 0);
     world.run(10);

@@ -122,7 +122,8 @@ describe('a request of a gateway', () => {
 describe('administration', () => {
   it('refuses what this version cannot do and what does not exist, naming it', async () => {
     const refusals: [string, string, unknown, string][] = [
-      ['POST', '/groups', { name: 'x', transform: 'pccom' }, 'transform-unavailable'],
+      ['POST', '/groups', { name: 'x', checksum: 'keyed' }, 'checksum-without-pccom'],
+      ['POST', '/groups', { name: 'x', transform: 'clear' }, 'bad-field'],
       ['POST', '/groups', { name: ' x' }, 'bad-field'],
       ['POST', '/groups', { name: 'x', rotation: { at: '25:00', zone: 'UTC' } }, 'bad-field'],
       ['POST', '/groups', { name: 'x', rotation: { at: '03:00', zone: 'Mars' } }, 'bad-field'],

@@ -47,6 +47,7 @@ const metadata: BundleMetadata = {
       number: 7,
       name: 'plant',
       transform: 'sealed',
+      checksum: 'ordinary',
       keys: [
         { version: 2, material: 1, notBefore: 100, notAfter: 0 },
         { version: 1, material: 2, notBefore: 1, notAfter: 190 },

@@ -101,7 +101,7 @@ describe('GE information', () => {
     expect(decodeGeInfo(encodeGeInfo({ ...info, entries: two }))).toBeUndefined();
     for (const [at, value] of [
       [0, 2],
-      [42, 2],
+      [42, 3],
     ]) {
       const bytes = encodeGeInfo(info);
       bytes[at] = value;
@@ -121,6 +121,7 @@ describe('GE information', () => {
       nonce: fill(32, 0),
       addresses: fill(32, 0),
       held: 0,
+      receives: false,
       refuses: false,
       info: largest,
     });
@@ -130,18 +131,26 @@ describe('GE information', () => {
 });
 
 describe('bodies', () => {
-  const dde = { nonce: fill(32, 1), addresses: fill(32, 2), held: 5, after: fill(8, 3), info };
-  const rgi = { ddeHash: fill(32, 1), nonce: fill(32, 2), addresses: fill(32, 3), held: 10, refuses: true, info };
-  const mpit = { rgiHash: fill(32, 1), decision: fill(12, 2), proof: fill(32, 3) };
-  const cdn = { mpitHash: fill(32, 1), proof: fill(32, 2) };
+  const dde = { nonce: fill(32, 1), addresses: fill(32, 2), held: 5, receives: true, after: fill(8, 3), info };
+  const rgi = {
+    ddeHash: fill(32, 1),
+    nonce: fill(32, 2),
+    addresses: fill(32, 3),
+    held: 10,
+    receives: false,
+    refuses: true,
+    info,
+  };
+  const mpit = { rgiHash: fill(32, 1), decision: fill(12, 2), proof: fill(32, 3), sends: true };
+  const cdn = { mpitHash: fill(32, 1), proof: fill(32, 2), sends: false };
   const mac = fill(16, 0xac);
   const withMac = (body: Uint8Array): Uint8Array => Uint8Array.of(...body, ...mac);
 
   it('have the bytes of docs/dprp.md § 3', () => {
-    expect(hex(encodeDde(dde))).toBe(`${'01'.repeat(32)}${'02'.repeat(32)}05${'03'.repeat(8)}01${infoHex}`);
+    expect(hex(encodeDde(dde))).toBe(`${'01'.repeat(32)}${'02'.repeat(32)}15${'03'.repeat(8)}01${infoHex}`);
     expect(hex(encodeRgi(rgi))).toBe(`${'01'.repeat(32)}${'02'.repeat(32)}${'03'.repeat(32)}0a0101${infoHex}`);
-    expect(hex(encodeMpit(mpit))).toBe(`${'01'.repeat(32)}${'02'.repeat(12)}${'03'.repeat(32)}`);
-    expect(hex(encodeCdn(cdn))).toBe(`${'01'.repeat(32)}${'02'.repeat(32)}`);
+    expect(hex(encodeMpit(mpit))).toBe(`${'01'.repeat(32)}${'02'.repeat(12)}${'03'.repeat(32)}01`);
+    expect(hex(encodeCdn(cdn))).toBe(`${'01'.repeat(32)}${'02'.repeat(32)}00`);
   });
 
   it('come back as they were', () => {

@@ -1,0 +1,356 @@
+/**
+ * Which keys packets without a tag are under, docs/dprp.md § 11: what each direction of a pair uses, and how the sending
+ * one is switched. Control path, but for `waits`, which is asked only while a switch runs.
+ *
+ *     confirm ─► WAITING? ─► GUARD ──KSW──► ASKING ──answer──► the new keys           the far end holds what we send with
+ *     install ─► CLOSED ─────────────KSW──► CLOSED ──answer──► the new keys           it does not, or it is plaintext
+ */
+import type { Action, Dprp, Millis, Switched, SwitchFacts } from '#dprp/spec.ts';
+import { NO_FORM, type Pair, PLAIN_FORM } from '#pit/pairs.ts';
+import { FORM_TCP, type Frame } from '#wire/frame.ts';
+import type { Association, Associations } from './associations.ts';
+import type { Lane } from './lane.ts';
+import {
+  FLIGHT_MS,
+  GUARD_MAX_MS,
+  GUARD_MS,
+  PCCOM_AFTER_MS,
+  PCCOM_GRACE_MS,
+  PLAIN_GRACE_MS,
+  SWITCH_CONNECTIONS,
+} from './limits.ts';
+import { portsKey, SwitchCut } from './switch-cut.ts';
+
+/** Of `Pair.switching`. The last switch's older octets are still in flight: nothing waits yet. */
+export const WAITING = 1;
+/** What is not TCP waits. */
+export const GUARD = 2;
+/** KSW is out: so does everything but octets before S and segments without octets. */
+export const ASKING = 3;
+/** Everything waits. */
+export const CLOSED = 4;
+
+interface Running {
+  readonly pair: Pair<Association>;
+  target: Association;
+  /** Sends until the answer; undefined where the far end does not hold it. */
+  old: Association | undefined;
+  /** KSW leaves then, ms; Infinity until the agreement is confirmed. */
+  at: number;
+  sent: boolean;
+  /** S by ports, once KSW is out. */
+  connections: Map<number, number>;
+  /** Confirmed meanwhile: the next one to switch to. */
+  next: Association | undefined;
+}
+
+export interface KeySwitchParts {
+  readonly lane: Lane;
+  readonly associations: Associations;
+  readonly dprp: () => Dprp;
+  /** Performs what the machine answers. */
+  readonly apply: (actions: readonly Action[], now: Millis) => void;
+}
+
+export class KeySwitches {
+  readonly #parts: KeySwitchParts;
+  readonly #running = new Map<Pair<Association>, Running>();
+  #due = Number.POSITIVE_INFINITY;
+
+  constructor(parts: KeySwitchParts) {
+    this.#parts = parts;
+    parts.associations.onSenderEnded = (pair) => this.#senderEnded(pair);
+  }
+
+  /* ---- what DPRP asks (§ 11.1) ---- */
+
+  sends(pair: Pair<Association>, now: number): boolean {
+    if (now - pair.sentPlainAt < FLIGHT_MS) return true;
+    const sender = this.#parts.associations.sender(pair);
+    return sender !== undefined && sender.transform !== 'sealed';
+  }
+
+  receives(pair: Pair<Association>, now: number): boolean {
+    if (pair.verdict === 'plain') return now < pair.until;
+    if (pair.receiving === PLAIN_FORM) return now < pair.receivesPlainUntil;
+    return pair.receiving !== NO_FORM;
+  }
+
+  facts(pair: Pair<Association>, negotiation: string): SwitchFacts | undefined {
+    const found = this.#parts.associations.byNegotiation(pair, negotiation);
+    if (found === undefined || found.transform === 'sealed') return undefined;
+    const { transcript, peerStatement, group, keyVersion, transform } = found;
+    return { transcript, peerStatement, group, keyVersion, transform, followed: found.peerSends === true };
+  }
+
+  /* ---- what agreements do ---- */
+
+  /** A `pccom` agreement was installed. `send`: nothing older serves the pair. */
+  installed(association: Association, send: boolean, wasPlain: boolean, now: Millis): void {
+    const { pair } = association;
+    if (wasPlain && association.peerSends !== true) {
+      pair.receiving = PLAIN_FORM;
+      pair.receivesPlainUntil = now + PLAIN_GRACE_MS;
+    }
+    if (association.peerSends === true) pair.receiving = association.state.generation;
+    const { associations } = this.#parts;
+    if (association.sends) {
+      if (send || associations.sender(pair) === undefined) associations.sendWith(association);
+    } else if (send || associations.sender(pair) === undefined) this.#close(association, now);
+  }
+
+  /** Both ends hold it. */
+  confirmed(association: Association, peerSends: boolean | undefined, now: Millis): void {
+    if (association.transform === 'sealed') {
+      this.#drop(association.pair);
+      return;
+    }
+    if (peerSends !== undefined) this.peerSpoke(association, peerSends, now);
+    if (association.sends) {
+      if (this.#parts.associations.sender(association.pair) !== association) {
+        this.#drop(association.pair);
+        this.#parts.associations.sendWith(association);
+      }
+    } else this.#begin(association, now);
+  }
+
+  /** CDN said whether the far end sends with it. */
+  peerSpoke(association: Association, sends: boolean, now: Millis): void {
+    if (association.peerSends !== undefined) return;
+    association.peerSends = sends;
+    const { pair } = association;
+    if (sends) pair.receiving = association.state.generation;
+    this.#parts.lane.releaseHeld(pair, now);
+  }
+
+  /** True while what the far end sends with is not known, but will be in a moment: nothing is to be taken for anything. */
+  expectsWord(pair: Pair<Association>): boolean {
+    return pair.associations.some((a) => a !== undefined && a.transform !== 'sealed' && a.peerSends === undefined);
+  }
+
+  /* ---- the far end switches ---- */
+
+  follow(pair: Pair<Association>, { negotiation, old, connections }: Switched, now: Millis): void {
+    const { lane, associations } = this.#parts;
+    const association = associations.byNegotiation(pair, negotiation);
+    if (association === undefined) return;
+    lane.flush(now);
+    association.peerSends = true;
+    pair.receiving = association.state.generation;
+    /* What waits was sent before. */
+    lane.dropHeldInbound(pair);
+    const older = old === undefined ? undefined : associations.byNegotiation(pair, old);
+    if (older === undefined || connections.length === 0) return;
+    const cuts = new Map<number, number>();
+    for (let i = 0; i < connections.length; i += 2) {
+      const ports = connections[i];
+      cuts.set(portsKey(ports & 0xffff, ports >>> 16), connections[i + 1]);
+    }
+    const keptFor = PCCOM_GRACE_MS + PCCOM_AFTER_MS / 2;
+    association.receiveCut = new SwitchCut(older, cuts, now, keptFor, keptFor);
+  }
+
+  /* ---- this side switches ---- */
+
+  #close(target: Association, now: Millis): void {
+    const { pair } = target;
+    this.#cancelSent(pair);
+    this.#parts.associations.sendWith(target);
+    this.#set(pair, CLOSED, {
+      pair,
+      target,
+      old: undefined,
+      at: Number.POSITIVE_INFINITY,
+      sent: false,
+      connections: new Map(),
+      next: undefined,
+    });
+    const running = this.#running.get(pair) as Running;
+    running.at = target.confirmed ? now + guardOf(target) : Number.POSITIVE_INFINITY;
+    this.#due = Math.min(this.#due, running.at);
+  }
+
+  #begin(target: Association, now: Millis): void {
+    const { pair } = target;
+    const running = this.#running.get(pair);
+    if (running?.sent === true) {
+      if (running.target !== target) running.next = target;
+      return;
+    }
+    if (running !== undefined && pair.switching === CLOSED) {
+      running.target = target;
+      this.#parts.associations.sendWith(target);
+      running.at = Math.min(running.at, now + guardOf(target));
+      this.#due = Math.min(this.#due, running.at);
+      return;
+    }
+    const old = this.#parts.associations.sender(pair);
+    if (old === target) return;
+    const common =
+      old !== undefined && old.transform !== 'sealed' && ((target.common >> old.state.generation) & 1) === 1;
+    if (!common) {
+      this.#close(target, now);
+      return;
+    }
+    /* § 11.8: octets that are under the keys before the older ones must have arrived. */
+    const quiet = (old.sendCut?.olderSeenAt ?? Number.NEGATIVE_INFINITY) + FLIGHT_MS;
+    const waits = old.sendCut !== undefined && now < quiet;
+    const at = waits ? quiet : now + guardOf(target);
+    this.#set(pair, waits ? WAITING : GUARD, {
+      pair,
+      target,
+      old,
+      at,
+      sent: false,
+      connections: new Map(),
+      next: undefined,
+    });
+  }
+
+  #set(pair: Pair<Association>, phase: number, running: Running): void {
+    pair.switching = phase;
+    this.#running.set(pair, running);
+    this.#due = Math.min(this.#due, running.at);
+  }
+
+  tick(now: Millis): void {
+    if (now < this.#due) return;
+    this.#due = Number.POSITIVE_INFINITY;
+    for (const running of [...this.#running.values()]) {
+      if (running.target.ended) this.#targetEnded(running, now);
+      else if (!running.sent && now >= running.at) this.#advance(running, now);
+      if (this.#running.get(running.pair) === running && !running.sent) this.#due = Math.min(this.#due, running.at);
+    }
+  }
+
+  #advance(running: Running, now: Millis): void {
+    const { pair, target, old } = running;
+    if (pair.switching !== WAITING) {
+      this.#ask(running, now);
+      return;
+    }
+    const quiet = (old?.sendCut?.olderSeenAt ?? Number.NEGATIVE_INFINITY) + FLIGHT_MS;
+    if (now < quiet) running.at = quiet;
+    else {
+      pair.switching = GUARD;
+      running.at = now + guardOf(target);
+    }
+  }
+
+  #ask(running: Running, now: Millis): void {
+    const { lane, dprp, apply } = this.#parts;
+    const { pair, target } = running;
+    lane.flush(now);
+    running.sent = true;
+    let connections: Int32Array = new Int32Array(0);
+    if (running.old !== undefined) {
+      connections = lane.connections(pair);
+      if (connections.length > 2 * SWITCH_CONNECTIONS) {
+        /* Too many to name: all wait, and no octet is under the older keys afterwards. */
+        connections = new Int32Array(0);
+        running.old = undefined;
+      }
+      for (let i = 0; i < connections.length; i += 2) running.connections.set(connections[i], connections[i + 1]);
+    }
+    pair.switching = running.old === undefined ? CLOSED : ASKING;
+    const { negotiation } = target;
+    const of = { device: pair.deviceBytes, peer: pair.peerBytes };
+    apply(dprp().beginSwitch({ pair: of, negotiation, old: running.old?.negotiation, connections }, now), now);
+  }
+
+  /** The far end follows. */
+  switched(pair: Pair<Association>, negotiation: string, now: Millis): void {
+    const running = this.#running.get(pair);
+    if (running === undefined || running.target.negotiation !== negotiation) return;
+    const { target, old, connections, next } = running;
+    this.#parts.lane.flush(now);
+    if (old !== undefined && connections.size > 0) {
+      target.sendCut = new SwitchCut(old, connections, now, PCCOM_GRACE_MS, PCCOM_GRACE_MS + PCCOM_AFTER_MS);
+    }
+    this.#parts.associations.sendWith(target);
+    this.#drop(pair);
+    if (next !== undefined && !next.ended) this.#begin(next, now);
+    this.#parts.lane.releaseHeld(pair, now);
+  }
+
+  /** It never answered: what it takes our packets for is not known. Everything begins anew. */
+  failed(pair: Pair<Association>, negotiation: string, now: Millis): void {
+    const running = this.#running.get(pair);
+    if (running === undefined || running.target.negotiation !== negotiation) return;
+    this.#giveUp(running, now);
+  }
+
+  #giveUp({ pair }: Running, now: Millis): void {
+    const { lane, associations } = this.#parts;
+    this.#drop(pair);
+    associations.endAll(pair);
+    if (pair.verdict === 'encrypt') pair.verdict = 'unknown';
+    lane.releaseHeld(pair, now);
+  }
+
+  /** Before KSW the older keys simply go on. */
+  #targetEnded(running: Running, now: Millis): void {
+    const { pair, old, sent } = running;
+    if (sent || old === undefined || old.ended) {
+      this.#giveUp(running, now);
+      return;
+    }
+    this.#drop(pair);
+    this.#parts.lane.releaseHeld(pair, now);
+  }
+
+  #senderEnded(pair: Pair<Association>): void {
+    const running = this.#running.get(pair);
+    if (running === undefined) return;
+    if (!running.target.ended) {
+      pair.sendGeneration = running.target.state.generation;
+      pair.switching = CLOSED;
+      if (!running.sent) running.old = undefined;
+    }
+    /* A target that ended is looked after by the next tick. */
+    this.#due = 0;
+  }
+
+  #cancelSent(pair: Pair<Association>): void {
+    const running = this.#running.get(pair);
+    if (running?.sent !== true) return;
+    this.#parts.dprp().cancelSwitch({ device: pair.deviceBytes, peer: pair.peerBytes }, running.target.negotiation);
+  }
+
+  #drop(pair: Pair<Association>): void {
+    this.#cancelSent(pair);
+    this.#running.delete(pair);
+    pair.switching = 0;
+  }
+
+  forget(pair: Pair<Association>): void {
+    this.#drop(pair);
+  }
+
+  nextTimeout(): number {
+    return this.#due;
+  }
+
+  /** § 11.5: true when a frame toward the peer has to wait for the switch that runs. */
+  waits(frame: Frame, pair: Pair<Association>): boolean {
+    if (pair.switching === CLOSED) return true;
+    if (pair.switching === WAITING) return false;
+    if (frame.form !== FORM_TCP) return true;
+    if (pair.switching === GUARD) return false;
+    const running = this.#running.get(pair) as Running;
+    const needsKey =
+      frame.payloadLength > 0 ||
+      (running.old ?? running.target).transform === 'pccom-keyed' ||
+      running.target.transform === 'pccom-keyed';
+    if (!needsKey) return false;
+    const cut = running.connections.get(portsKey(frame.sourcePort, frame.destinationPort));
+    if (cut === undefined) return true;
+    const end = (frame.sequence + Math.max(1, frame.payloadLength)) | 0;
+    return ((end - cut) | 0) > 0;
+  }
+}
+
+/** § 11.5: how long what is not TCP is silent before KSW, ms. */
+function guardOf(target: Association): number {
+  return Math.min(Math.max(GUARD_MS, target.took), GUARD_MAX_MS);
+}
