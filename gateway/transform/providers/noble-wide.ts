@@ -91,7 +91,9 @@ function decrypt(key: Uint8Array, block: Uint8Array): Uint8Array {
 }
 
 function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, i) => byte ^ b[i]);
+  const out = a.slice();
+  for (let i = 0; i < out.length; i++) out[i] ^= b[i];
+  return out;
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {
