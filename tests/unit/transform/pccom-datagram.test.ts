@@ -10,7 +10,7 @@ import { checksumsAreRight, type Ip, icmpPacket, ipPacket, udpPacket, word16 } f
 import { PROVIDERS } from './providers-list.ts';
 
 const pattern = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 5 + 3) & 255));
-const LENGTHS = [0, 1, 2, 3, 8, 15, 16, 17, 64, 1400];
+const LENGTHS = [0, 1, 2, 3, 8, 15, 16, 17, 64, 1400, 65_000];
 
 describe.each(PROVIDERS)('pccom datagrams, provider %s', (_name, create) => {
   const provider = create();

@@ -87,6 +87,19 @@ describe.each([4, 6] as const)('ICMP errors of IPv%i', (version) => {
     expect([quote.sourcePort, quote.destinationPort]).toEqual([0x0a0b, 0x0a0b]);
   });
 
+  it('about `pccom`, which adds nothing, keep every value; the quoted payload stays what it is on the wire', () => {
+    for (const [packet, newest] of [
+      [tcp(version), (SEQUENCE + 200) >>> 0],
+      [udp(version), -1],
+    ] as const) {
+      const error = tooBig(version, packet, 1400);
+      expect((translate(error, 0, newest) as Buffer).toString('hex')).toBe(error.toString('hex'));
+      expect(mtuOf(translate(tooBig(version, packet, 100), 0, newest) as Buffer)).toBe(floor);
+    }
+    expect(translate(tooBig(version, tcp(version), 1400), 0, (SEQUENCE - 1) >>> 0)).toBe(UNRELATED);
+    expect(translate(tooBig(version, tcp(version), 1400), 0, -1)).toBe(UNRELATED);
+  });
+
   it('quote lengths as the device wrote them', () => {
     const fixed = translate(tooBig(version, udp(version), 1400), TRAILER, -1) as Buffer;
     const quoted = fixed.subarray(l4 + 8);
