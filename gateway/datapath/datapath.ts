@@ -163,7 +163,15 @@ export class Datapath {
       crypto: start.provider,
       random: start.random,
     });
-    this.negotiator = new Negotiator(dprp, this.#lane, this.associations, this.remembered, this.counters, start.random);
+    this.negotiator = new Negotiator(
+      dprp,
+      this.#lane,
+      this.associations,
+      this.remembered,
+      this.counters,
+      start.random,
+      start.now,
+    );
   }
 
   /* ---- the batch ------------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@ import {
   PCCOM_AFTER_MS,
   PCCOM_GRACE_MS,
   PLAIN_GRACE_MS,
+  STARTED_MS,
   SWITCH_CONNECTIONS,
 } from './limits.ts';
 import { portsKey, SwitchCut } from './switch-cut.ts';
@@ -48,6 +49,8 @@ export interface KeySwitchParts {
   readonly lane: Lane;
   readonly associations: Associations;
   readonly dprp: () => Dprp;
+  /** When the worker started, ms. */
+  readonly startedAt: number;
   /** Performs what the machine answers. */
   readonly apply: (actions: readonly Action[], now: Millis) => void;
 }
@@ -65,7 +68,7 @@ export class KeySwitches {
   /* ---- what DPRP asks (§ 11.1) ---- */
 
   sends(pair: Pair<Association>, now: number): boolean {
-    if (now - pair.sentPlainAt < FLIGHT_MS) return true;
+    if (now - this.#parts.startedAt < STARTED_MS || now - pair.sentPlainAt < FLIGHT_MS) return true;
     const sender = this.#parts.associations.sender(pair);
     return sender !== undefined && sender.transform !== 'sealed';
   }

@@ -46,6 +46,11 @@ export const SHORT_PAYLOADS_PER_SECOND = 20_000;
  */
 export const GUARD_MS = 5;
 export const GUARD_MAX_MS = 100;
+/**
+ * Who started less than this ago may have sent before, under keys that nobody holds any more: its first agreements begin
+ * with a key switch, ms (§ 11.1).
+ */
+export const STARTED_MS = 500;
 /** TCP connections that one key switch names; where a pair has more all of it waits instead (§ 11.5). */
 export const SWITCH_CONNECTIONS = 4_096;
 /** An old generation of `pccom` is kept this long for octets that were sent under it and may come again, ms (§ 11.7). */

@@ -65,6 +65,7 @@ export class Negotiator {
     remembered: RememberedPeers<GeId, TransformName>,
     counters: Counters,
     random: (length: number) => Uint8Array,
+    startedAt: Millis,
   ) {
     this.#dprp = dprp;
     this.#lane = lane;
@@ -76,6 +77,7 @@ export class Negotiator {
       lane,
       associations,
       dprp: () => this.#dprp,
+      startedAt,
       apply: (actions, now) => this.#apply(actions, now),
     });
   }
