@@ -261,7 +261,7 @@ export class Gateway {
     );
   }
 
-  private perform(actions: Action[], now: number, cause?: Received): Action[] {
+  perform(actions: Action[], now: number, cause?: Received): Action[] {
     for (const action of actions) {
       if (action.do !== 'send') this.actions.push(action);
       switch (action.do) {
