@@ -1,8 +1,10 @@
 /** `checksum: keyed`: the wire checksum tells a forged or changed packet, 16 bits' worth. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { J_AAD_LENGTH, J_KEY, J_LENGTH, J_OP, J_SRC, J_STATUS, J_STRIDE, OP_MASK } from '#transform/cipher.ts';
+import { settleKeyedOut } from '#transform/pccom-checksum.ts';
+import { W_JOBS, Work } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';
-import { GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4 } from '#wire/record.ts';
+import { F_CSUM_OFFSET, F_CSUM_START, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4 } from '#wire/record.ts';
 import { type Carried, hex, PccomRig, segments, twinCipher, twinTweak } from './pccom-rig.ts';
 import {
   checksumsAreRight,
@@ -94,6 +96,14 @@ describe.each(PROVIDERS)('keyed checksums, provider %s', (_name, create) => {
         const device = rig.decipher(none, receiver) as Carried;
         expect(hex([device])).toEqual([udpPacket(ip, 5000, 502, pattern(length)).toString('hex')]);
       }
+    });
+
+    it('of datagrams is made of the same, with zeros for what only TCP has', () => {
+      const tweak = twinTweak(version, 17, 0, [5000, 502]);
+      const packet = udpPacket(ip, 5000, 502, pattern(64));
+      const ciphertext = twinCipher(provider, sender, tweak, pattern(64));
+      const sum = onesSum(packet.subarray(l4 + 6, l4 + 8), word16(twinMask(tweak, 0, 0, ciphertext)));
+      expect(one(rig.encipher(packet, sender)).readUInt16BE(l4 + 6)).toBe(sum || 0xffff);
     });
 
     it('a protocol without a checksum passes without', () => {
@@ -188,6 +198,36 @@ describe.each(PROVIDERS)('keyed checksums, provider %s', (_name, create) => {
     const device = rig.decipher(wire, far) as Carried;
     expect(device.bytes.subarray(54)).toEqual(pattern(100));
     expect(checksumsAreRight(device.bytes)).toBe(true);
+  });
+
+  it('is never zero, which UDP takes for none', () => {
+    const work = new Work(new Uint8Array(64).fill(0xa5), 0, 64, 4);
+    work.jobs[J_STATUS] = 0xffff; /* the plaintext's sum: its checksum is 0 */
+    work.jobs[J_STRIDE + J_STATUS] = 0; /* the mask */
+    work.records[F_CSUM_START] = 10;
+    work.records[F_CSUM_OFFSET] = 6;
+    work.records[W_JOBS] = 2;
+    expect(settleKeyedOut(work, 0)).toBe(0);
+    expect(work.view.getUint16(16)).toBe(0xffff);
+  });
+
+  it('at a key switch an acknowledgement without data has the mask of its own sequence number', () => {
+    const sequence = 0xffff_ff00;
+    const older = [
+      rig.pccom('initiator', { keyed: true, generation: 1 }),
+      rig.pccom('responder', { keyed: true, generation: 1 }),
+    ];
+    for (const [own, far] of [
+      [sequence - 1, older],
+      [sequence, [sender, receiver]],
+      [sequence + 1, [sender, receiver]],
+    ] as const) {
+      const packet = tcpPacket({ version: 4 }, tcp({ sequence: own, payload: pattern(0) }));
+      const wire = one(rig.encipher(packet, sender, { at: { older: older[0], sequence } }));
+      expect(wire.toString('hex')).toBe(one(rig.encipher(packet, far[0])).toString('hex'));
+      expect(rig.decipher(wire, receiver, { at: { older: older[1], sequence } })).toMatchObject({ bytes: packet });
+      expect(rig.decipher(wire, far[1])).toMatchObject({ bytes: packet });
+    }
   });
 
   it('holds over a key switch, and over one from ordinary checksums', () => {

@@ -287,6 +287,13 @@ describe.each(PROVIDERS)('pccom TCP, provider %s', (_name, create) => {
       expect(device.map((piece) => piece.bytes.readUInt16BE(18) - 0x1234)).toEqual([0, 2, 3, 4]);
     });
 
+    it('leaves the ECN bit with the part that has CWR', () => {
+      const frame = superpacket(ip, segment({ sequence: base, payload: pattern(2900), flags: ACK | CWR }), 500);
+      const wire = send({ ...frame, gsoType: GSO_TCPV4 | GSO_ECN }, octet(1300));
+      expect(wire.map((piece) => piece.gsoType)).toEqual([GSO_TCPV4 | GSO_ECN, GSO_NONE, GSO_NONE, GSO_TCPV4]);
+      expect(wire.map((piece) => piece.bytes[47] & CWR)).toEqual([CWR, 0, 0, 0]);
+    });
+
     it('cuts between segments where the switch lies there, and deciphers what GRO merges over it', () => {
       const frame = superpacket(ip, segment({ sequence: base, payload: pattern(2900) }), 500);
       const wire = send(frame, octet(1500));
