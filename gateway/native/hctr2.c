@@ -84,17 +84,9 @@ static bool run_stream(uint8_t sum[BLOCK], const struct hctr2_key *key, lanes s,
     return true;
 }
 
-bool hctr2_run(const struct hctr2_key *key, struct hctr2_prefix *prefix, const uint8_t *source,
-               uint8_t *destination, size_t length, bool deciphering) {
+static bool run_one(const struct hctr2_key *key, const struct hctr2_prefix *prefix,
+                    const uint8_t *source, uint8_t *destination, size_t length, bool deciphering) {
     const size_t rest = length - BLOCK;
-    /* Bit 0 of the first block: the message does not fill its last block. */
-    prefix->bytes[0] = (uint8_t)((prefix->bytes[0] & ~1) | (rest % BLOCK != 0));
-#if defined(__x86_64__)
-    if (key->level == LEVEL_VAES) {
-        vaes_run(key, prefix, source, destination, length, deciphering);
-        return true;
-    }
-#endif
     uint8_t first[BLOCK] = {0}, second[BLOCK], in[BLOCK], out[BLOCK];
     polyval(first, key->level, key->powers, prefix->bytes, prefix->blocks);
     memcpy(second, first, BLOCK);
@@ -109,6 +101,26 @@ bool hctr2_run(const struct hctr2_key *key, struct hctr2_prefix *prefix, const u
     }
     put(destination, get(out) ^ get(second));
     return true;
+}
+
+bool hctr2_run(const struct hctr2_key *key, struct hctr2_prefix *prefix, const uint8_t *source,
+               uint8_t *destination, size_t length, size_t count, bool deciphering) {
+    /* Bit 0 of the first block: the message does not fill its last block. */
+    prefix->bytes[0] = (uint8_t)((prefix->bytes[0] & ~1) | (length % BLOCK != 0));
+#if defined(__x86_64__)
+    if (key->level == LEVEL_VAES) {
+        vaes_run(key, prefix, source, destination, length, count, deciphering);
+        return true;
+    }
+#endif
+    bool ok = run_one(key, prefix, source, destination, length, deciphering);
+    while (ok && --count > 0) {
+        source += length;
+        destination += length;
+        hctr2_next(prefix, length);
+        ok = run_one(key, prefix, source, destination, length, deciphering);
+    }
+    return ok;
 }
 
 /* `length` bytes and zeros to a whole block. */

@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 enum { BLOCK = 16, POWERS = 16, ROUND_KEYS = 15 };
+/* The same values as gateway/transform/cipher.ts. */
+enum { TWEAK_SEQUENCE = 8, TWEAK_MAX = 256 };
 
 /* Which code runs; each computes the same. A key keeps the level that it was made for. */
 enum level {
@@ -40,9 +42,20 @@ struct hctr2_key {
 
 /* The first blocks of every hash of a segment: lengths, then the tweak with zeros behind. */
 struct hctr2_prefix {
-    uint8_t bytes[BLOCK + 256] __attribute__((aligned(64)));
+    uint8_t bytes[BLOCK + TWEAK_MAX] __attribute__((aligned(64)));
     size_t blocks;
 };
+
+/* The tweak of the segment behind one of `segment` bytes: its sequence number, big-endian, goes on.
+ */
+static inline void hctr2_next(struct hctr2_prefix *prefix, size_t segment) {
+    uint8_t *at = prefix->bytes + BLOCK + TWEAK_SEQUENCE;
+    uint32_t sequence = (uint32_t)segment;
+    sequence += (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    for (int i = 3; i >= 0; i--, sequence >>= 8) {
+        at[i] = (uint8_t)sequence;
+    }
+}
 
 /* What this processor can do. hctr2-key.c */
 enum level best_level(void);
@@ -57,13 +70,14 @@ void polyval(uint8_t sum[BLOCK], enum level level, const uint8_t powers[POWERS][
 /* out = a · b · x^-128, portable. polyval.c */
 void polyval_multiply(uint8_t out[BLOCK], const uint8_t a[BLOCK], const uint8_t b[BLOCK]);
 
-/* `length` is at most 256. hctr2.c */
+/* `length` is at most TWEAK_MAX. hctr2.c */
 void hctr2_prefix(struct hctr2_prefix *prefix, const uint8_t *tweak, size_t length);
 
-/* One segment of 16 bytes or more; source and destination are equal or apart. False when OpenSSL
- * fails. hctr2.c */
+/* `count` segments, one or more, of `length` bytes, 16 or more, one behind the other; `prefix` is
+ * that of the first and becomes that of the last. Source and destination are equal or apart. False
+ * when OpenSSL fails. hctr2.c */
 bool hctr2_run(const struct hctr2_key *key, struct hctr2_prefix *prefix, const uint8_t *source,
-               uint8_t *destination, size_t length, bool deciphering);
+               uint8_t *destination, size_t length, size_t count, bool deciphering);
 /* 16 bits; negative when OpenSSL fails. hctr2.c */
 int32_t mask_of(const struct hctr2_key *key, const uint8_t *aad, size_t aad_length,
                 const uint8_t *data, size_t length);
@@ -73,7 +87,7 @@ void vaes_schedule(struct hctr2_key *key, const uint8_t bytes[32]);
 void vaes_encrypt_block(const struct hctr2_key *key, const uint8_t in[BLOCK], uint8_t out[BLOCK]);
 void vaes_polyval(uint8_t sum[BLOCK], const struct hctr2_key *key, const uint8_t *data,
                   size_t length);
-void vaes_run(const struct hctr2_key *key, const struct hctr2_prefix *prefix, const uint8_t *source,
-              uint8_t *destination, size_t length, bool deciphering);
+void vaes_run(const struct hctr2_key *key, struct hctr2_prefix *prefix, const uint8_t *source,
+              uint8_t *destination, size_t length, size_t count, bool deciphering);
 
 #endif

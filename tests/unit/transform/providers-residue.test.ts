@@ -4,12 +4,16 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { native } from '#native/native.ts';
 import {
   AES_256_GCM,
   CHACHA20_POLY1305,
   type CipherProvider,
   J_STRIDE,
   type KeyIndex,
+  OP_DECIPHER,
+  OP_ENCIPHER,
+  OP_MASK,
   OP_SEAL,
 } from '#transform/cipher.ts';
 import { createNativeProvider } from '#transform/providers/native.ts';
@@ -19,6 +23,11 @@ import { text } from './providers-list.ts';
 const KEY = Buffer.from('9a866434f6aa50e872ee5cbc0e5288b0cad6d4c4a67a40f8a23ecc4cbe2278c0', 'hex');
 const DERIVED = Buffer.from('bbe57e7f21066227527268caf326c20c40900b140a90e6afe695b14e30107009', 'hex');
 const AEAD = Buffer.from('c77eeb637b5cd22361c05a46ee8af5bf8ec929f621cfda9befe34015f4a48c6e', 'hex');
+/* The same of the key of HCTR2 and the mask: whole, as it also begins the schedule of AES; and its halves, which are two round
+ * keys, as vector registers hold them. FF1's key. */
+const WIDE = Buffer.from('3b96b3cd1522c6a2331a49a6c37c1e12014744328bfbe3a2f68fd46dc18cb5ab', 'hex');
+const ROUND_KEYS = [WIDE.subarray(0, 16), WIDE.subarray(16)].map((half) => Buffer.concat([half, half]));
+const SHORT = Buffer.from('a9684e3dadf24bb1e7b2bc4d1ddc695504ecd671fb16bcc1ae7cf269da0bd6ac', 'hex');
 
 function importKnownKey(provider: CipherProvider): KeyIndex {
   const source = new Uint8Array(32);
@@ -47,8 +56,8 @@ function occurrences(patterns: readonly Buffer[]): number[] {
       }
       for (let i = 0; i < words.length; i++) words[i] = ~words[i];
       patterns.forEach((pattern, p) => {
-        const found = chunk.indexOf(pattern);
-        if (found >= 0 && found + pattern.length <= length) counts[p]++;
+        let found = chunk.indexOf(pattern);
+        for (; found >= 0 && found + pattern.length <= length; found = chunk.indexOf(pattern, found + 1)) counts[p]++;
       });
       if (at + length >= end) break;
     }
@@ -84,3 +93,26 @@ it('native: a held key is in one place; a released one is nowhere, whatever was 
   provider.close();
   expect(occurrences([KEY, DERIVED, AEAD])).toEqual([0, 0, 0]);
 });
+
+it('native: nor is a key of HCTR2, FF1 or the mask, at any level', () => {
+  for (const level of [2, 1, 0]) {
+    const provider = createNativeProvider();
+    const used = native.cipherLevel(level);
+    const prk = importKnownKey(provider);
+    const wide = provider.expandWide(prk, text('wide'));
+    const mask = provider.expandMask(prk, text('wide'));
+    const short = provider.expandShort(prk, text('short'));
+    const slab = new Uint8Array(10_000);
+    const jobs = new Int32Array(3 * J_STRIDE);
+    jobs.set([OP_ENCIPHER, wide, 100, 100, 9000, 0, 40, short, 1448]);
+    jobs.set([OP_DECIPHER, wide, 100, 100, 9000, 0, 40, short, 899], J_STRIDE);
+    jobs.set([OP_MASK, mask, 100, 0, 9000, 0, 40], 2 * J_STRIDE);
+    provider.run(slab, jobs, 3);
+    const [first, second, whole, short32] = occurrences([...ROUND_KEYS, WIDE, SHORT]);
+    expect([first, second]).toEqual([0, 0]);
+    if (used === 2) expect(whole).toBe(2); /* two places of ours and nothing else */
+    expect(short32).toBeGreaterThan(0);
+    provider.close();
+    expect(occurrences([KEY, WIDE, SHORT, ...ROUND_KEYS])).toEqual([0, 0, 0, 0, 0]);
+  }
+}, 60_000);
