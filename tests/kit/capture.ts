@@ -7,10 +7,12 @@ import { type CapturedFrame, framesWith, readCapture } from './pcap.ts';
 import type { Program } from './process.ts';
 
 /**
- * Bytes kept of each frame: a whole one, or the beginning of a superpacket, which shows what it is: segments merge only
- * with the same options, so either all of them are protected or none is, and a protected one merges with nobody.
+ * Bytes kept of each frame: a whole one, or the beginning of a superpacket. Of `sealed` the beginning shows what it is:
+ * segments merge only with the same options, so either all of them are protected or none is.
  */
 const SNAPSHOT = 2_048;
+/** Where superpackets are looked through to their end, as those of `pccom` must be. */
+export const WHOLE = { snapshot: 65_536 + 128, waiting: 4_096 };
 /** Frames that wait in the kernel's buffer while the machine is busy; each takes a slot of the snapshot's size. */
 const WAITING = 65_536;
 /** What the kernel puts in front of each frame, rounded up, bytes. */
@@ -22,6 +24,8 @@ export interface CaptureOptions {
   readonly direction?: 'in' | 'out' | 'inout';
   /** Bytes kept of each frame; enough for a whole one by default. */
   readonly snapshot?: number;
+  /** Frames that may wait in the kernel's buffer. */
+  readonly waiting?: number;
 }
 
 export class Capture {
@@ -35,9 +39,9 @@ export class Capture {
 
   /** Resolves when the kernel has begun to hand frames over. */
   static async start(lab: Lab, machine: Machine, link: string, options: CaptureOptions = {}): Promise<Capture> {
-    const { filter = [], direction = 'inout', snapshot = SNAPSHOT } = options;
+    const { filter = [], direction = 'inout', snapshot = SNAPSHOT, waiting = WAITING } = options;
     const file = join(lab.directory('captures'), `${machine.name}-${link}-${captures++}.pcap`);
-    const buffer = Math.ceil((WAITING * (snapshot + SLOT_HEADER)) / 1024);
+    const buffer = Math.ceil((waiting * (snapshot + SLOT_HEADER)) / 1024);
     const how = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', String(buffer), '-s', String(snapshot)];
     const words = ['tcpdump', ...how, '-Q', direction, '-i', link, '-w', file, ...filter];
     const program = machine.start(words);

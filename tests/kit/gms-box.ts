@@ -38,13 +38,14 @@ export class GmsBox {
     machine: Machine,
     addresses: readonly string[],
     groups: readonly string[],
-    transform: TransformName = 'sealed',
+    transforms: TransformName | Readonly<Record<string, TransformName>> = 'sealed',
   ): Promise<GmsBox> {
     const gms = new GmsBox(machine, join(lab.directory('gms'), 'state'));
     const endpoints = addresses.map((a) => (a.includes(':') ? `[${a}]:${GMS_PORT}` : `${a}:${GMS_PORT}`));
     await gms.command('init', '--address', ...endpoints);
     await gms.start();
     for (const g of groups) {
+      const transform = typeof transforms === 'string' ? transforms : transforms[g];
       await gms.command('group', 'create', g, '--rotate', 'never', '--transform', transform);
     }
     return gms;

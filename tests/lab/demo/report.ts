@@ -13,6 +13,13 @@ export interface FlowReport {
   readonly bytes: number;
 }
 
+/** One frame of a server, before and behind its gateway, bytes with Ethernet header. */
+export interface FrameLengths {
+  readonly transform: string;
+  readonly sent: number;
+  readonly carried: number;
+}
+
 export interface Check {
   readonly name: string;
   readonly good: boolean;
@@ -29,6 +36,7 @@ export interface DemoReport {
   /** The same with the gateways released. */
   readonly controlFramesOnWire: number;
   readonly controlPlaintextOnWire: number;
+  readonly frames: readonly FrameLengths[];
   readonly coldPairs: number;
   readonly lostFirstPackets: number;
   readonly flows: readonly FlowReport[];

@@ -10,22 +10,33 @@ const COLUMN = 8;
 
 export interface Sight {
   readonly sequence: number;
+  /** Bytes of the frame, Ethernet header included. */
+  readonly sentBytes: number;
+  readonly carriedBytes: number;
   readonly sent: readonly string[];
   readonly carried: readonly string[];
 }
 
-/** Finds a segment with readable payload in `sent` and the one with the same place in its stream in `carried`. */
+/** Finds a segment with readable payload in `sent` and the one with the same octets of its stream in `carried`. */
 export function sameSegment(sent: readonly CapturedFrame[], carried: readonly CapturedFrame[]): Sight | undefined {
   const key = (f: CapturedFrame): string => {
     const s = tcpSegment(f);
-    return s === undefined || s.payloadBytes < WORTH_SEEING ? '' : `${s.sourcePort} ${s.destinationPort} ${s.sequence}`;
+    return s === undefined || s.payloadBytes < WORTH_SEEING
+      ? ''
+      : `${s.sourcePort} ${s.destinationPort} ${s.sequence} ${s.payloadBytes}`;
   };
   const onWire = new Map(carried.map((f) => [key(f), f]));
   for (const f of framesWith(sent, [MARKER])) {
     const other = key(f) === '' ? undefined : onWire.get(key(f));
     if (other === undefined) continue;
     const sequence = tcpSegment(f)?.sequence ?? 0;
-    return { sequence, sent: hexLines(f.bytes, SHOWN, COLUMN), carried: hexLines(other.bytes, SHOWN, COLUMN) };
+    return {
+      sequence,
+      sentBytes: f.bytes.length,
+      carriedBytes: other.bytes.length,
+      sent: hexLines(f.bytes, SHOWN, COLUMN),
+      carried: hexLines(other.bytes, SHOWN, COLUMN),
+    };
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import type { FlowView } from '#api/views.ts';
 import { sayIn } from '#cli/messages.ts';
 import { showFlows } from '#cli/show.ts';
 import type { Language } from '#config/text.ts';
-import { Capture } from '#kit/capture.ts';
+import { Capture, WHOLE } from '#kit/capture.ts';
 import type { GatewayBox } from '#kit/gateway-box.ts';
 import type { Lab } from '#kit/lab.ts';
 import { MARKERS } from '#kit/payload.ts';
@@ -14,17 +14,19 @@ import { type CapturedFrame, framesWith } from '#kit/pcap.ts';
 import { WebServer } from '#kit/programs/nginx.ts';
 import { failedVisits, type Services, startServices, type Visit, visit } from '#kit/services.ts';
 import { median } from '../../perf/bench/statistics.ts';
-import { MIXED, type MixedLab, mixed } from '../topologies/mixed.ts';
+import { MIXED, type MixedLab, mixed, TRANSFORMS } from '../topologies/mixed.ts';
 import { addColdAddresses, sendFirstPackets } from './first-packets.ts';
-import { type Check, type DemoReport, flowReport } from './report.ts';
+import { type Check, type DemoReport, type FrameLengths, flowReport } from './report.ts';
 import { sameSegment, sideBySide } from './sight.ts';
 import { strangers } from './strangers.ts';
 import { tellIn, type Word } from './words.ts';
 
 /** What curl fetches, bytes. */
 const FILE_BYTES = 2_000_000;
-/** Flows that are shown: the table of a page, the longest first. */
-const SHOWN_FLOWS = 14;
+/** Flows that are shown: the table of a page. */
+const SHOWN_FLOWS = 15;
+/** What each transform adds to a frame, bytes: the sealed option; nothing. */
+const ADDED = { sealed: 20, pccom: 0 } as const;
 /** Links of the core router at which protected traffic crosses. */
 const CROSSINGS = ['a', 'b', 'c'] as const;
 
@@ -41,6 +43,7 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
   const tell = tellIn(language);
   const say = (word: Word, values = {}) => line(tell(word, values));
   const checks: Check[] = [];
+  const lengths: FrameLengths[] = [];
   const check = (name: string, good: boolean, detail: string | number) => {
     checks.push({ name, good, detail: String(detail) });
   };
@@ -60,9 +63,18 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
   };
   await WebServer.start(lab, net.h3);
 
-  /* Everything between the gateways is seen from here on; at server 1 it is seen as devices send it. */
-  const crossings = await Promise.all(CROSSINGS.map((link) => Capture.start(lab, net.core, link)));
-  const device = await Capture.start(lab, net.server1, 'eth0', { direction: 'out' });
+  /* Everything between the gateways is seen from here on; at the servers it is seen as they send it. */
+  const crossings = await lookAtCrossings(lab, net);
+  const servers = [
+    { server: net.server1, gateway: net.b, transform: TRANSFORMS.plant },
+    { server: net.server2, gateway: net.c, transform: TRANSFORMS.vault },
+  ];
+  const ways = await Promise.all(
+    servers.map(async ({ server, gateway }) => ({
+      before: await Capture.start(lab, server, 'eth0', { direction: 'out' }),
+      after: await Capture.start(lab, gateway.machine, 'outer', { direction: 'out' }),
+    })),
+  );
 
   const first = await sendFirstPackets(net, cold);
   say('first', { pairs: first.pairs.length, lost: first.lost.length });
@@ -73,17 +85,23 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
   for (const v of visits) line(`  ${v.program.padEnd(7)} ${v.address.padEnd(16)} ${v.seen}`);
   const failures = failedVisits(visits);
   check('programs', failures.length === 0, `${visits.length - failures.length}/${visits.length}`);
+  const used = await net.a.flows();
 
-  const [sent, ...carried] = await Promise.all([device, ...crossings].map((c) => c.stop()));
-  const onWire = readable(carried.flat());
+  const onWire = readable((await Promise.all(crossings.map((c) => c.stop()))).flat());
   say('plaintext', onWire);
   check('plaintext-on-wire', onWire.readable === 0 && onWire.frames > 0, `${onWire.readable}/${onWire.frames}`);
-  const sight = sameSegment(sent, carried[CROSSINGS.indexOf('b')]);
-  check('frame-found', sight !== undefined, sight?.sequence ?? '–');
-  if (sight !== undefined) {
-    say('frame', { sequence: sight.sequence });
-    const titles = [tell('frame-sent'), tell('frame-carried')];
+  for (const [i, { server, transform }] of servers.entries()) {
+    const sight = sameSegment(await ways[i].before.stop(), await ways[i].after.stop());
+    const added = sight === undefined ? Number.NaN : sight.carriedBytes - sight.sentBytes;
+    check(`frame-${transform}`, added === ADDED[transform], `+${added}`);
+    if (sight === undefined) continue;
+    say('frame', { server: server.name, transform, sequence: sight.sequence });
+    const titles = [
+      tell('frame-sent', { bytes: sight.sentBytes }),
+      tell('frame-carried', { bytes: sight.carriedBytes, added }),
+    ];
     for (const text of sideBySide([titles[0], ...sight.sent], [titles[1], ...sight.carried])) line(`  ${text}`);
+    lengths.push({ transform, sent: sight.sentBytes, carried: sight.carriedBytes });
   }
 
   /* Somebody without a gateway. */
@@ -102,7 +120,13 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
   const flows = await Promise.all(boxes.map(async (box) => ({ box, flows: await box.flows() })));
   const [ofRouter] = flows;
   say('flows', { name: ofRouter.box.name });
-  const shown = { total: ofRouter.flows.length, flows: pickFlows(ofRouter.flows) };
+  /* Connections that ended are forgotten soon: those of the programs are shown as they were. */
+  const all = [
+    ...new Map(
+      [...used, ...ofRouter.flows].map((f) => [`${f.protocol} ${f.device} ${f.devicePort} ${f.peer} ${f.peerPort}`, f]),
+    ).values(),
+  ];
+  const shown = { total: all.length, flows: pickFlows(all) };
   for (const text of showFlows(shown, sayIn(language))) line(`  ${text}`);
   const reasons = (verdict: string) =>
     new Set(
@@ -122,6 +146,9 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
     [...reasons('encrypt'), ...reasons('discard')].join(', '),
   );
 
+  const transforms = new Set(all.flatMap((f) => f.transform ?? []));
+  check('flow-transforms', transforms.has('sealed') && transforms.has('pccom'), [...transforms].join(', '));
+
   const samples = (await net.a.pairs()).flatMap((p) => p.negotiationMs ?? []);
   const middle = median(samples);
   const round = (ms: number) => ms.toFixed(2);
@@ -135,7 +162,7 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
 
   /* The control: the same look at the same traffic, with nobody protecting it. */
   for (const box of boxes) await box.release('control of the demonstration');
-  const looks = await Promise.all(CROSSINGS.map((link) => Capture.start(lab, net.core, link)));
+  const looks = await lookAtCrossings(lab, net);
   const unprotected = await visitAll(net, services);
   const control = readable((await Promise.all(looks.map((c) => c.stop()))).flat());
   say('control', control);
@@ -152,6 +179,7 @@ export async function tellStory(lab: Lab, language: Language, line: (text: strin
     controlPlaintextOnWire: control.readable,
     coldPairs: first.pairs.length,
     lostFirstPackets: first.lost.length,
+    frames: lengths,
     flows: flows.flatMap(({ box, flows: of }) => of.map((f) => flowReport(box.name, f))),
     negotiationMs: { samples, median: middle },
     closedRefused: outside.closedRefused,
@@ -173,14 +201,18 @@ async function visitAll(
   return visits;
 }
 
+function lookAtCrossings(lab: Lab, net: MixedLab): Promise<Capture[]> {
+  return Promise.all(CROSSINGS.map((link) => Capture.start(lab, net.core, link, WHOLE)));
+}
+
 function readable(frames: readonly CapturedFrame[]): { readonly frames: number; readonly readable: number } {
   return { frames: frames.length, readable: framesWith(frames, MARKERS).length };
 }
 
-/** The largest flows of each verdict, so that every kind is seen. */
+/** The largest flows of each transform and of the other verdicts, so that every kind is seen. */
 function pickFlows(flows: readonly FlowView[]): FlowView[] {
   const size = (f: FlowView) => f.bytesIn + f.bytesOut;
   const sorted = [...flows].sort((x, y) => size(y) - size(x));
-  const others = sorted.filter((f) => f.verdict !== 'encrypt').slice(0, SHOWN_FLOWS / 2);
-  return [...sorted.filter((f) => f.verdict === 'encrypt').slice(0, SHOWN_FLOWS - others.length), ...others];
+  const kinds = Map.groupBy(sorted, (f) => f.transform ?? 'none');
+  return [...kinds.values()].flatMap((of) => of.slice(0, Math.ceil(SHOWN_FLOWS / kinds.size)));
 }

@@ -32,11 +32,11 @@ const words = {
     ja: 'ゲートウェイ間の独立したキャプチャ: {frames}フレーム中、機器のデータが読めるものは{readable}。',
   },
   frame: {
-    en: 'One frame, as server 1 sends it and as the wire carries it (sequence number {sequence} in both):',
-    ja: '同じフレームを、サーバ1が送信した時点と回線上で比較（シーケンス番号はどちらも{sequence}）:',
+    en: 'One frame of {server}, transform {transform}, before and behind its gateway (sequence number {sequence} in both):',
+    ja: '{server}の同じフレームを、ゲートウェイの前後で比較（変換{transform}、シーケンス番号はどちらも{sequence}）:',
   },
-  'frame-sent': { en: 'as the device sends it', ja: '機器が送信した時点' },
-  'frame-carried': { en: 'as the wire carries it', ja: '回線上' },
+  'frame-sent': { en: 'as the device sends it, {bytes} bytes', ja: '機器が送信した時点、{bytes}バイト' },
+  'frame-carried': { en: 'as the wire carries it, {bytes} bytes (+{added})', ja: '回線上、{bytes}バイト（+{added}）' },
   outsiders: {
     en: 'Host 3 has no gateway. The open gateways let it through ({passed} of {openTried}); the closed one refused {refused} of {closedTried}.',
     ja: 'ホスト3にはゲートウェイがありません。開放モードは通し（{openTried}回中{passed}回）、閉域モードは拒否しました（{closedTried}回中{refused}回）。',

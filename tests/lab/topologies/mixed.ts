@@ -3,9 +3,9 @@
  *
  *                                        gms .9.9
  *                                           │
- *   h1 .1.11 ─┐                             │   ┌── [ge-b bridge, open]   ── server1 .2.2    group plant
+ *   h1 .1.11 ─┐                             │   ┌── [ge-b bridge, open]   ── server1 .2.2    plant: sealed
  *             ├─ [ge-a router, open] ────  core ┤
- *   h2 .1.12 ─┘   groups plant, vault       │   └── [ge-c bridge, closed] ── server2 .3.3    group vault
+ *   h2 .1.12 ─┘   groups plant, vault       │   └── [ge-c bridge, closed] ── server2 .3.3    vault: pccom
  *                                           │
  *                                        h3 .4.3    a plain host, behind no gateway
  *
@@ -42,7 +42,8 @@ export const MIXED = {
   server2: { v4: '10.72.3.3', v6: 'fd72:3::3' },
   h3: { v4: '10.72.4.3', v6: 'fd72:4::3' },
 };
-export const GROUPS = ['plant', 'vault'] as const;
+export const TRANSFORMS = { plant: 'sealed', vault: 'pccom' } as const;
+export const GROUPS = ['plant', 'vault'] as const satisfies (keyof typeof TRANSFORMS)[];
 
 /** The addresses of machine `host` in network `net`, with prefix length. */
 const at = (net: number, host: number): string[] => [`10.72.${net}.${host}/24`, `fd72:${net}::${host}/64`];
@@ -111,7 +112,7 @@ export async function mixed(lab: Lab, { gateways, workers = 1 }: MixedOptions): 
   const topology: MixedLab = {
     ...{ lab, h1, h2, h3, core, server1, server2, a, b, c },
     async startGateways() {
-      gms ??= await GmsBox.make(lab, gmsMachine, via(9, 9), GROUPS);
+      gms ??= await GmsBox.make(lab, gmsMachine, via(9, 9), GROUPS, TRANSFORMS);
       await startGateways([a, b, c], gms);
       return gms;
     },
