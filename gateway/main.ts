@@ -12,7 +12,7 @@ import type { GatewayConfig } from '#config/config.ts';
 import { apiSocket } from '#config/state.ts';
 import type { ExceptionRule, FromWorker, PolicySettings, RememberedPeer } from '#datapath/messages.ts';
 import { WorkerPool } from '#datapath/pool.ts';
-import { closeSockets, PortSockets } from '#datapath/sockets.ts';
+import { PcapPorts, type PortOwner, PortSockets } from '#datapath/sockets.ts';
 import { formatEndpoint } from '#gms/endpoint.ts';
 import { decodeToken } from '#gms/token.ts';
 import { DATAPATH_MARK } from '#host/drops.ts';
@@ -27,7 +27,7 @@ import type { KeyRing } from '#keys/ring.ts';
 import type { KeyAlarm, KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
 import { native } from '#native/native.ts';
-import type { CipherProvider } from '#transform/cipher.ts';
+import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { createNativeProvider } from '#transform/providers/native.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
 import { createGrantMemory } from '#transform/providers/noble-grants.ts';
@@ -74,7 +74,7 @@ class Gateway {
   readonly #grants: SharedArrayBuffer | undefined;
   readonly #keys: KeyClient;
   readonly #pool: WorkerPool;
-  readonly #sockets: PortSockets;
+  readonly #sockets: PortOwner;
   readonly #ports: (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[] = [
     undefined,
     undefined,
@@ -98,8 +98,15 @@ class Gateway {
       this.#grants === undefined ? createNativeProvider() : createNobleProvider({ grants: this.#grants });
     this.#undo.push(() => this.#provider.close());
     this.#keys = new KeyClient({ directory: stateDir, provider: this.#provider });
-    this.#pool = new WorkerPool((key) => this.#provider.grant(key));
-    this.#sockets = new PortSockets(config.workers, DATAPATH_MARK);
+    const grant = (key: KeyIndex) => this.#provider.grant(key);
+    if (config.port === 'pcap') {
+      const ports = new PcapPorts(DATAPATH_MARK);
+      this.#sockets = ports;
+      this.#pool = new WorkerPool(grant, (number) => ports.at(number));
+    } else {
+      this.#sockets = new PortSockets(config.workers, DATAPATH_MARK);
+      this.#pool = new WorkerPool(grant);
+    }
     this.#report = new GatewayReport({
       config,
       configText,
@@ -150,7 +157,7 @@ class Gateway {
   /* ---- ports and workers ------------------------------------------------------------------------------------ */
 
   #setPort(role: number, name: string, mtu: number): void {
-    this.#sockets.open(role, name);
+    this.#sockets.open(role, name, mtu);
     this.#ports[role] = { role: ROLES[role], name, mtu, state: 'up' };
   }
 
@@ -207,7 +214,7 @@ class Gateway {
     this.#pool.setPorts(this.#sockets.all(), this.#mtus());
     /* Workers handle their messages in order: after an answer none of them uses the old descriptors. */
     await this.#pool.query({ what: 'status' });
-    closeSockets(fds);
+    this.#sockets.close(fds);
   }
 
   #portBack(role: number, name: string): void {

@@ -14,6 +14,8 @@ interface ConfigBase {
   /** Interface toward the network. */
   readonly outer: string;
   readonly workers: number;
+  /** How frames are received and sent: the addon's packet sockets, or libpcap. */
+  readonly port: 'packet' | 'pcap';
   readonly cipher: 'native' | 'noble';
   /** What is allowed before the first keys arrive. */
   readonly withoutKeys: 'closed' | 'open';

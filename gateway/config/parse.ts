@@ -76,9 +76,9 @@ function check(values: object): { readonly file?: BridgeFile | RouterFile; reado
 }
 
 function configOf(file: BridgeFile | RouterFile): GatewayConfig {
-  const { outer, workers, cipher, withoutKeys, nonIp, language } = file;
+  const { outer, workers, port, cipher, withoutKeys, nonIp, language } = file;
   const exceptions = file.exceptions.map(exceptionOf);
-  const base = { outer, workers, cipher, withoutKeys, nonIp, exceptions, language };
+  const base = { outer, workers, port, cipher, withoutKeys, nonIp, exceptions, language };
   return file.kind === 'router'
     ? { kind: 'router', ...base }
     : { kind: 'bridge', inner: file.inner, management: file.management, ...base };

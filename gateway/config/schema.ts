@@ -112,6 +112,7 @@ export const management = z.strictObject({
 const base = {
   outer: interfaceName,
   workers: z.int().min(1).max(MAX_WORKERS).default(1),
+  port: z.enum(['packet', 'pcap']).default('packet'),
   cipher: z.enum(['native', 'noble']).default('native'),
   withoutKeys: z.enum(['closed', 'open']).default('closed'),
   nonIp: z.enum(['by-mode', 'pass', 'refuse']).default('by-mode'),

@@ -121,8 +121,28 @@ function exceptions(file: Values): Contradiction[] {
   });
 }
 
+/** libpcap works on the main thread only, so there is nobody to share the work with. */
+function oneWorker({ port, workers }: Values): Contradiction[] {
+  if (port !== 'pcap' || typeof workers !== 'number' || workers <= 1) return [];
+  return [
+    {
+      path: ['workers'],
+      text: {
+        en: `"port: pcap" has one worker only, not ${workers}; remove "workers", or use "port: packet"`,
+        ja: `「port: pcap」で使えるワーカーは1つだけです(現在の値: ${workers})。「workers」を削除するか、「port: packet」を指定してください`,
+      },
+    },
+  ];
+}
+
 /** All contradictions of a file's values. `managementDefault`: the management port's name when none is given. */
 export function contradictions(values: unknown, managementDefault: string): Contradiction[] {
   const file = record(values);
-  return [...interfaces(file, managementDefault), ...addressesOnce(file), ...routes(file), ...exceptions(file)];
+  return [
+    ...interfaces(file, managementDefault),
+    ...oneWorker(file),
+    ...addressesOnce(file),
+    ...routes(file),
+    ...exceptions(file),
+  ];
 }

@@ -5,9 +5,12 @@
 import { EventEmitter, once } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { native } from '#native/native.ts';
+import type { PcapPort } from '#port/pcap.ts';
 import type { KeyIndex } from '#transform/cipher.ts';
 import type { FromWorker, IdentityMessage, PolicySettings, Query, ToWorker } from './messages.ts';
-import type { WorkerStart } from './worker.ts';
+import type { ThreadStart } from './worker.ts';
+import type { WorkerStart } from './worker-body.ts';
+import { LoopWorker } from './worker-loop.ts';
 
 /** Keys as main's provider holds them; the pool turns them into one ticket per worker. */
 export type IdentityKeys = Omit<IdentityMessage, 'staticSecret' | 'domainKeys' | 'groupKeys'> & {
@@ -17,9 +20,15 @@ export type IdentityKeys = Omit<IdentityMessage, 'staticSecret' | 'domainKeys' |
 };
 
 interface Member {
-  readonly worker: Worker;
   readonly port: MessagePort;
-  readonly eventFd: number;
+  /** Makes the worker read what was posted. */
+  wake(): void;
+  /** Resolves when it has ended; asked for before it is told to stop. */
+  ended(): Promise<unknown>;
+  /** For one that is stuck. */
+  terminate(): void;
+  /** After it has ended. */
+  release(): void;
   readonly answers: Map<number, (value: unknown) => void>;
 }
 
@@ -28,7 +37,7 @@ interface PoolEvents {
   failed: [error: Error, worker: number];
 }
 
-export type PoolStart = Omit<WorkerStart, 'index' | 'eventFd' | 'port' | 'fds'> & {
+export type PoolStart = Omit<WorkerStart, 'index' | 'port' | 'fds'> & {
   /** For each worker, its descriptors by PORT_*; -1 where a port is absent. */
   readonly fds: readonly (readonly number[])[];
 };
@@ -39,13 +48,18 @@ const STUCK_MS = 5_000;
 export class WorkerPool extends EventEmitter<PoolEvents> {
   readonly #members: Member[] = [];
   readonly #grant: (key: KeyIndex) => bigint;
+  readonly #loopPort: ((number: number) => PcapPort) | undefined;
   #nextQuery = 1;
   #stopping = false;
 
-  /** `grant` makes a one-time ticket of a key of main's provider. */
-  constructor(grant: (key: KeyIndex) => bigint) {
+  /**
+   * `grant` makes a one-time ticket of a key of main's provider. With `loopPort` the one worker runs on the event loop of
+   * this thread, its ports those that `loopPort` gives for numbers; otherwise workers are threads with packet sockets.
+   */
+  constructor(grant: (key: KeyIndex) => bigint, loopPort?: (number: number) => PcapPort) {
     super();
     this.#grant = grant;
+    this.#loopPort = loopPort;
   }
 
   /** Resolves when every worker has its ports open and its loop running. */
@@ -54,22 +68,12 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     await Promise.all(fds.map((own, index) => this.#startOne({ ...common, fds: own }, index)));
   }
 
-  async #startOne(start: Omit<WorkerStart, 'index' | 'eventFd' | 'port'>, index: number): Promise<void> {
-    const eventFd = native.createEvent();
+  async #startOne(start: Omit<WorkerStart, 'index' | 'port'>, index: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const data: WorkerStart = { ...start, index, eventFd, port: port2 };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: data,
-      transferList: [port2],
-      name: `datapath-${index}`,
-    });
-    const member: Member = { worker, port: port1, eventFd, answers: new Map() };
+    const data: WorkerStart = { ...start, index, port: port2 };
+    const member = this.#loopPort === undefined ? this.#thread(data, port1) : this.#onLoop(data, port1, this.#loopPort);
     this.#members[index] = member;
     port1.on('message', (message: FromWorker) => this.#news(member, message, index));
-    worker.on('error', (error) => this.emit('failed', error, index));
-    worker.on('exit', (code) => {
-      if (!this.#stopping) this.emit('failed', new Error(`datapath worker ${index} ended with ${code}`), index);
-    });
     await Promise.race([
       new Promise<void>((resolve) => {
         const ready = (message: FromWorker): void => {
@@ -79,8 +83,48 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
         };
         port1.on('message', ready);
       }),
-      once(worker, 'exit').then(() => Promise.reject(new Error(`datapath worker ${index} ended while starting`))),
+      member.ended().then(() => Promise.reject(new Error(`datapath worker ${index} ended while starting`))),
     ]);
+  }
+
+  #thread(data: WorkerStart, port: MessagePort): Member {
+    const eventFd = native.createEvent();
+    const workerData: ThreadStart = { ...data, eventFd };
+    const { index } = data;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData,
+      transferList: [data.port],
+      name: `datapath-${index}`,
+    });
+    worker.on('error', (error) => this.emit('failed', error, index));
+    worker.on('exit', (code) => {
+      if (!this.#stopping) this.emit('failed', new Error(`datapath worker ${index} ended with ${code}`), index);
+    });
+    return {
+      port,
+      wake: () => native.signalEvent(eventFd),
+      ended: () => once(worker, 'exit'),
+      terminate: () => void worker.terminate(),
+      release: () => native.closeSocket(eventFd),
+      answers: new Map(),
+    };
+  }
+
+  #onLoop(data: WorkerStart, port: MessagePort, portOf: (number: number) => PcapPort): Member {
+    const worker = new LoopWorker(data, portOf);
+    worker.ended.catch((error: unknown) => {
+      this.emit('failed', error instanceof Error ? error : new Error(String(error)), data.index);
+    });
+    /* What runs on this thread is not stuck while somebody asks: an event wakes it, and nothing has to be ended. */
+    const nothing = (): void => {};
+    return {
+      port,
+      wake: nothing,
+      ended: () => worker.ended.catch(nothing),
+      terminate: nothing,
+      release: nothing,
+      answers: new Map(),
+    };
   }
 
   #news(member: Member, message: FromWorker, index: number): void {
@@ -109,7 +153,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   #post(member: Member, message: ToWorker): void {
     member.port.postMessage(message);
-    native.signalEvent(member.eventFd);
+    member.wake();
   }
 
   broadcast(message: ToWorker): void {
@@ -167,13 +211,13 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.#stopping = true;
     await Promise.all(
       this.#members.map(async (member) => {
-        const ended = once(member.worker, 'exit');
+        const ended = member.ended();
         this.#post(member, { type: 'stop' });
-        const stuck = setTimeout(() => void member.worker.terminate(), STUCK_MS);
+        const stuck = setTimeout(() => member.terminate(), STUCK_MS);
         await ended;
         clearTimeout(stuck);
         member.port.close();
-        native.closeSocket(member.eventFd);
+        member.release();
       }),
     );
     this.#members.length = 0;

@@ -12,7 +12,7 @@ import { parseAddresses } from './addresses.ts';
 import { protect, unprotectAll } from './drops.ts';
 import { findLink, type Link, MGMT_PORT, managementMac, OPEN_BRIDGE, readLinks } from './links.ts';
 import type { HostPlan, Survey } from './plan.ts';
-import { quieten, raise, realMtu, restoreMtu, setSetting, writeMark } from './ports.ts';
+import { markOffloads, quieten, raise, realMtu, restoreMtu, restoreOffloads, setSetting } from './ports.ts';
 import { blame, HostFault } from './problem.ts';
 import { settingPath } from './snapshot.ts';
 import type { System } from './system.ts';
@@ -46,8 +46,8 @@ export async function establishBridge(system: System, plan: HostPlan, now: Surve
   let links = await readLinks(system);
   const outer = need(links, plan.outer);
   const inner = need(links, plan.inner ?? '');
-  await blame('outer', CHECK_DRIVER, () => quieten(system, outer, 'outer'));
-  await blame('inner', CHECK_DRIVER, () => quieten(system, inner, 'inner'));
+  await blame('outer', CHECK_DRIVER, () => quieten(system, outer, 'outer', plan.port));
+  await blame('inner', CHECK_DRIVER, () => quieten(system, inner, 'inner', plan.port));
   const mgmt = findLink(links, MGMT_PORT);
   links = await readLinks(system);
   await blame('outer', CHECK_DRIVER, () => raise(system, [need(links, plan.outer)]));
@@ -104,10 +104,10 @@ export async function establishManagement(system: System, plan: HostPlan, now: S
     }
     await protect(system, [MGMT_PORT]);
     links = await readLinks(system);
-    await quieten(system, need(links, MGMT_PORT), 'mgmt');
+    await quieten(system, need(links, MGMT_PORT), 'mgmt', plan.port);
     await raise(system, [need(links, MGMT_PORT)]);
     const kernel = need(links, wanted.name);
-    await writeMark(system, kernel, { role: 'mgmt', mtu: kernel.mtu, before: '' });
+    await markOffloads(system, kernel, { role: 'mgmt', mtu: kernel.mtu, before: '' }, plan.port);
     if (!kernel.up) await system.run('ip', ['link', 'set', 'dev', wanted.name, 'up']);
   });
   await address(system, wanted);
@@ -185,6 +185,7 @@ export async function openBridge(system: System, plan: HostPlan): Promise<void> 
       if (link.master !== OPEN_BRIDGE) await system.run('ip', ['link', 'set', 'dev', name, 'master', OPEN_BRIDGE]);
       /* The mark stays: it says that the settings of this port are ours, not an administrator's. */
       await restoreMtu(system, link);
+      await restoreOffloads(system, link);
       if (!link.up) await system.run('ip', ['link', 'set', 'dev', name, 'up']);
     });
   }

@@ -19,26 +19,31 @@ export function isLinkName(name: string): boolean {
 
 export type PortRole = 'outer' | 'inner' | 'mgmt';
 
-/** Our mark in a link's alias: `gscip <role> <real MTU>[ <the alias it had before>]`. */
+/** Our mark in a link's alias: `gscip <role> <real MTU>[:<offloads>][ <the alias it had before>]`. */
 export interface Mark {
   readonly role: PortRole | 'kernel';
   /** MTU the link had before ports got room for VLAN tags, bytes of layer 3. */
   readonly mtu: number;
   readonly before: string;
+  /** Offloads that were on and that we switched off, by ethtool's names; absent for none. */
+  readonly off?: readonly string[];
 }
 
-const MARK = /^gscip (outer|inner|mgmt|kernel) (\d{1,5})(?: (.*))?$/s;
+const MARK = /^gscip (outer|inner|mgmt|kernel) (\d{1,5})(?::([a-z,-]+))?(?: (.*))?$/s;
 const ALIAS_LIMIT = 255; /* bytes, IFALIASZ - 1 */
 
 export function parseMark(alias: string): Mark | undefined {
   const found = MARK.exec(alias);
   if (!found) return undefined;
-  return { role: found[1] as Mark['role'], mtu: Number(found[2]), before: found[3] ?? '' };
+  const mark = { role: found[1] as Mark['role'], mtu: Number(found[2]), before: found[4] ?? '' };
+  return found[3] === undefined ? mark : { ...mark, off: found[3].split(',') };
 }
 
 export function formatMark(mark: Mark): string {
-  const text = `gscip ${mark.role} ${mark.mtu}${mark.before === '' ? '' : ` ${mark.before}`}`;
-  return Buffer.byteLength(text) <= ALIAS_LIMIT ? text : `gscip ${mark.role} ${mark.mtu}`;
+  const off = mark.off === undefined || mark.off.length === 0 ? '' : `:${mark.off.join(',')}`;
+  const own = `gscip ${mark.role} ${mark.mtu}${off}`;
+  const text = `${own}${mark.before === '' ? '' : ` ${mark.before}`}`;
+  return Buffer.byteLength(text) <= ALIAS_LIMIT ? text : own;
 }
 
 export interface Link {

@@ -37,6 +37,7 @@ export interface HostPlan {
   /** `bridge` only. */
   readonly inner: string | undefined;
   readonly management: ManagementPort | undefined;
+  readonly port: GatewayConfig['port'];
   /** Empty, or nothing is touched. */
   readonly problems: readonly Problem[];
 }
@@ -62,7 +63,7 @@ export function plan(config: GatewayConfig, now: Survey): HostPlan {
     }
   }
   if (management !== undefined) problems.push(...managementProblems(management, config.outer, inner, now.links));
-  return { kind: config.kind, outer: config.outer, inner, management, problems };
+  return { kind: config.kind, outer: config.outer, inner, management, port: config.port, problems };
 }
 
 function outerProblems(config: GatewayConfig, links: readonly Link[]): Problem[] {

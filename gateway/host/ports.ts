@@ -1,4 +1,5 @@
 /** One datapath port: quiet (no address, no IPv6, no answer), the right offloads, and up only behind its drops. */
+import type { GatewayConfig } from '#config/config.ts';
 import { findUnprotected, protect } from './drops.ts';
 import { formatMark, type Link, type Mark, type PortRole } from './links.ts';
 import { settingPath } from './snapshot.ts';
@@ -19,9 +20,33 @@ const UNWANTED = [
   { shown: 'large-receive-offload', set: 'lro' },
 ] as const;
 
+/**
+ * Off as well where libpcap is the port: it hands over frames without what the kernel says about them, and takes single
+ * frames with complete checksums.
+ */
+const MERGING = [
+  { shown: 'generic-receive-offload', set: 'gro' },
+  { shown: 'tx-udp-segmentation', set: 'tx-udp-segmentation' },
+  { shown: 'tcp-segmentation-offload', set: 'tso' },
+  { shown: 'generic-segmentation-offload', set: 'gso' },
+  { shown: 'tx-checksumming', set: 'tx' },
+] as const;
+
+type Offloads = readonly { readonly shown: string; readonly set: string }[];
+
+/** Which of `offloads` are on and can be switched, from the text of `ethtool -k`, by their names for `ethtool -K`. */
+function switchedOn(text: string, offloads: Offloads): string[] {
+  return offloads.filter((o) => new RegExp(`^\\s*${o.shown}: on\\s*$`, 'm').test(text)).map((o) => o.set);
+}
+
 /** Ethernet features of `ethtool -k` that are on, unwanted and can be switched. */
 export function unwantedOffloads(text: string): string[] {
-  return UNWANTED.filter((o) => new RegExp(`^\\s*${o.shown}: on\\s*$`, 'm').test(text)).map((o) => o.set);
+  return switchedOn(text, UNWANTED);
+}
+
+/** The same for what a port of libpcap does without. */
+export function mergingOffloads(text: string): string[] {
+  return switchedOn(text, MERGING);
 }
 
 /** The MTU that the link has for its users: an MTU that is not the one we gave it is an administrator's new wish. */
@@ -35,6 +60,38 @@ export async function writeMark(system: System, link: Link, mark: Mark): Promise
   if (link.alias !== alias) await system.run('ip', ['link', 'set', 'dev', link.name, 'alias', alias]);
 }
 
+/**
+ * Marks the link as `mark` says and gives it the offloads that fit the port. What is switched off is in the mark before,
+ * so that whoever opens the machine gives it back.
+ */
+export async function markOffloads(
+  system: System,
+  link: Link,
+  mark: Omit<Mark, 'off'>,
+  port: GatewayConfig['port'],
+): Promise<void> {
+  if (port === 'packet') {
+    await restoreOffloads(system, link);
+    await writeMark(system, link, mark);
+    return;
+  }
+  const on = mergingOffloads(await featuresOf(system, link));
+  await writeMark(system, link, { ...mark, off: [...new Set([...(link.mark?.off ?? []), ...on])] });
+  for (const feature of on) await system.run('ethtool', ['-K', link.name, feature, 'off']);
+}
+
+/** Gives a link back the offloads that its mark names. */
+export async function restoreOffloads(system: System, link: Link): Promise<void> {
+  /* Last off, first on. One that the driver refuses keeps nobody from opening a machine. */
+  for (const feature of link.mark?.off?.toReversed() ?? []) {
+    await system.run('ethtool', ['-K', link.name, feature, 'on']).catch(() => '');
+  }
+}
+
+async function featuresOf(system: System, link: Link): Promise<string> {
+  return await system.run('ethtool', ['-k', link.name]).catch(() => '');
+}
+
 /** Writes a setting where it differs. A kernel without the setting (IPv6 off at boot) needs none. */
 export async function setSetting(system: System, path: string, value: string): Promise<void> {
   const now = (await system.read(path))?.trim();
@@ -42,9 +99,9 @@ export async function setSetting(system: System, path: string, value: string): P
 }
 
 /** Marks the port, takes its addresses and its voice, sets offloads and MTU. The drops stand already. */
-export async function quieten(system: System, link: Link, role: PortRole): Promise<void> {
+export async function quieten(system: System, link: Link, role: PortRole, port: GatewayConfig['port']): Promise<void> {
   const mtu = realMtu(link);
-  await writeMark(system, link, { role, mtu, before: link.mark ? link.mark.before : link.alias });
+  await markOffloads(system, link, { role, mtu, before: link.mark ? link.mark.before : link.alias }, port);
   await setSetting(system, settingPath('ipv6', link.name, 'disable_ipv6'), '1');
   /* Should somebody flush the rules, the kernel still does not route, answer ARP or accept what arrives here. */
   await setSetting(system, settingPath('ipv4', link.name, 'forwarding'), '0');
@@ -52,7 +109,7 @@ export async function quieten(system: System, link: Link, role: PortRole): Promi
   await setSetting(system, settingPath('ipv4', link.name, 'rp_filter'), '1');
   const held = await system.run('ip', ['-o', 'addr', 'show', 'dev', link.name]);
   if (held.trim() !== '') await system.run('ip', ['addr', 'flush', 'dev', link.name]);
-  const features = await system.run('ethtool', ['-k', link.name]).catch(() => '');
+  const features = await featuresOf(system, link);
   for (const feature of unwantedOffloads(features)) await system.run('ethtool', ['-K', link.name, feature, 'off']);
   const room = Math.min(mtu + TAG_ROOM, link.maxMtu);
   if (link.mtu !== room) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(room)]);
@@ -83,9 +140,10 @@ export async function restoreMtu(system: System, link: Link): Promise<void> {
   if (link.mtu !== mtu) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(mtu)]);
 }
 
-/** Gives a link back the MTU and the alias that it had before it became a port. */
+/** Gives a link back the MTU, the offloads and the alias that it had before it became a port. */
 export async function unmark(system: System, link: Link): Promise<void> {
   if (link.mark === undefined) return;
   await restoreMtu(system, link);
+  await restoreOffloads(system, link);
   await system.run('ip', ['link', 'set', 'dev', link.name, 'alias', link.mark.before]);
 }

@@ -12,7 +12,7 @@ import type { HostPorts, Undo } from './bridge.ts';
 import { protect, unprotect, unprotectOthers } from './drops.ts';
 import { findLink, INNER_PORT, isEndOf, KERNEL_END, type Link, OUTER_PORT, readLinks } from './links.ts';
 import type { HostPlan, Survey } from './plan.ts';
-import { quieten, raise, realMtu, setSetting, unmark, writeMark } from './ports.ts';
+import { markOffloads, quieten, raise, realMtu, setSetting, unmark } from './ports.ts';
 import { blame, CommandError, HostError, HostFault } from './problem.ts';
 import {
   currentBoot,
@@ -88,7 +88,7 @@ export async function establishRouter(
   }
   undo.push(() => returnNic(system, plan.outer));
   const snapshot = await blame('outer', ROOM_IN_RUN, () => takeSnapshot(system, plan.outer, nic, found.kernel));
-  await blame('outer', FREE_OUTER, () => renameNic(system, nic, now));
+  await blame('outer', FREE_OUTER, () => renameNic(system, nic, now, plan.port));
   if (found.kernel === undefined || found.inner === undefined) {
     if (found.kernel !== undefined) await system.run('ip', ['link', 'del', 'dev', found.kernel.name]);
     if (now.byName) await protect(system, [INNER_PORT]);
@@ -97,7 +97,7 @@ export async function establishRouter(
   await protect(system, ROUTER_PORTS);
   /* Drops that went by the NIC's old name would close the kernel's end. */
   await unprotectOthers(system, ROUTER_PORTS);
-  const warnings = await blame('outer', SEE_ROUTES, () => settle(system, plan.outer, snapshot));
+  const warnings = await blame('outer', SEE_ROUTES, () => settle(system, plan, snapshot));
 
   found = findRouter(await readLinks(system), plan.outer);
   if (!found.nic || !found.inner) {
@@ -107,7 +107,7 @@ export async function establishRouter(
     [found.nic, 'outer'],
     [found.inner, 'inner'],
   ] as const;
-  for (const [link, role] of ports) await blame('outer', SEE_DMESG, () => quieten(system, link, role));
+  for (const [link, role] of ports) await blame('outer', SEE_DMESG, () => quieten(system, link, role, plan.port));
   await blame('outer', SEE_DMESG, () => raise(system, [ports[0][0], ports[1][0]]));
   return { outer: OUTER_PORT, inner: INNER_PORT, mgmt: undefined, mtu: realMtu(found.nic), warnings };
 }
@@ -141,11 +141,11 @@ async function takeSnapshot(system: System, name: string, nic: Link, kernel: Lin
   return snapshot;
 }
 
-async function renameNic(system: System, nic: Link, now: Survey): Promise<void> {
+async function renameNic(system: System, nic: Link, now: Survey, port: HostPlan['port']): Promise<void> {
   if (nic.name === OUTER_PORT) return;
   if (now.byName) await protect(system, [OUTER_PORT]);
   await system.run('ip', ['link', 'set', 'dev', nic.name, 'down']);
-  await quieten(system, nic, 'outer');
+  await quieten(system, nic, 'outer', port);
   await system.run('ip', ['link', 'set', 'dev', nic.name, 'name', OUTER_PORT]);
   await protect(system, [OUTER_PORT]);
 }
@@ -156,12 +156,12 @@ async function makeVeth(system: System, s: Snapshot): Promise<void> {
 }
 
 /** The kernel's end takes the name, the settings, the addresses and the routes. */
-async function settle(system: System, name: string, s: Snapshot): Promise<string[]> {
+async function settle(system: System, { outer: name, port }: HostPlan, s: Snapshot): Promise<string[]> {
   const { kernel } = findRouter(await readLinks(system), name);
   if (kernel === undefined) {
     throw new HostFault({ en: `the veth end for "${name}" is gone`, ja: `「${name}」用のvethがなくなりました` });
   }
-  await writeMark(system, kernel, { role: 'kernel', mtu: kernel.mtu, before: s.alias });
+  await markOffloads(system, kernel, { role: 'kernel', mtu: kernel.mtu, before: s.alias }, port);
   if (kernel.name !== name) await system.run('ip', ['link', 'set', 'dev', kernel.name, 'name', name]);
   else if (s.phase === 'settled') return [];
   /* Behind forwarding, router advertisements count only with 2; the NIC needed no forwarding for that before. */

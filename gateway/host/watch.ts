@@ -204,7 +204,7 @@ class Watcher implements Watch {
       const link = findLink(now.links, this.#roles.get(role) ?? '');
       if (link === undefined || this.#known.get(role)?.index !== undefined) continue;
       await protect(this.#system, [link.name]);
-      await quieten(this.#system, link, role);
+      await quieten(this.#system, link, role, this.#plan.port);
       await raise(this.#system, [link]);
       this.#back(role, link);
     }

@@ -178,6 +178,7 @@ static napi_value adopt_socket(napi_env env, napi_callback_info info) {
     napi_value args[3];
     size_t count = 3;
     int32_t fd, mark, send_bytes;
+    static const int on = 1;
     int domain = 0;
     socklen_t size = sizeof domain;
     if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
@@ -189,9 +190,10 @@ static napi_value adopt_socket(napi_env env, napi_callback_info info) {
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_PACKET) {
         return throw_range(env, "fd: open packet socket expected");
     }
-    if (!option(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) ||
+    if (!option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) ||
+        !option(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) ||
         !option(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof send_bytes)) {
-        return throw_errno(env, "SO_MARK or SO_SNDBUFFORCE", errno);
+        return throw_errno(env, "PACKET_IGNORE_OUTGOING, SO_MARK or SO_SNDBUFFORCE", errno);
     }
     return NULL;
 }

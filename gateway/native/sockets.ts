@@ -18,8 +18,8 @@ export interface NativeSockets {
   /** Removes the drop-all filter of the first `count` descriptors: called once, when all members of all ports exist. */
   openForTraffic(fds: Int32Array, count: number): void;
   /**
-   * Gives a packet socket that a library opened the SO_MARK and the send buffer, in bytes, of `openSockets`. RangeError for
-   * another kind of file.
+   * Gives a packet socket that a library opened the SO_MARK and the send buffer, in bytes, of `openSockets`; from then on
+   * it receives nothing that is sent. RangeError for another kind of file.
    */
   adoptSocket(fd: number, mark: number, sendBytes: number): void;
   /** Frames the kernel dropped for want of buffer since the last call. */

@@ -4,8 +4,10 @@
  * - `cap` works on the main thread only: it watches its descriptor in the process's first event loop.
  * - A link that goes down ends the watching without a word (and ends the process where `cap` was built with assertions:
  *   image/prepare builds it without). Frames can still be sent; to hear again, the interface is opened anew.
- * - A `cap` that was closed must not be collected: its handle stays in the event loop's list.
- * - libpcap judges the first frame behind a new filter itself and cannot read its direction: that frame is lost.
+ * - A `cap` must not be collected, neither one that could not be opened (it stops what it never began) nor one that was
+ *   closed (its handle stays in the event loop's list).
+ * - `cap` cannot choose a direction. libpcap's filter `inbound` can, but it loses the first frame behind every filter; so
+ *   the socket is told not to receive what is sent.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -35,7 +37,8 @@ const BUFFER_BYTES = 8_388_608;
 export const SNAPSHOT_BYTES = 65_535;
 
 let CapHandle: (new () => Handle) | undefined;
-const closed: Handle[] = [];
+/** Kept from collection: one for each time that an interface was opened, not for each try while its link is down. */
+const handles: Handle[] = [];
 
 /** Loaded where it is used only: a gateway with packet sockets does not need it. */
 function handleClass(): new () => Handle {
@@ -85,8 +88,9 @@ export class Capture {
       }
     }
     this.#handle = new Listener();
+    handles.push(this.#handle);
     const before = sockets();
-    const type = this.#handle.open(name, 'inbound', BUFFER_BYTES, this.frame);
+    const type = this.#handle.open(name, '', BUFFER_BYTES, this.frame);
     try {
       if (type !== 'ETHERNET') throw new Error(`${name}: an Ethernet interface expected, this one is ${type}`);
       this.#fd = adopt(before, mark, sendBytes);
@@ -112,7 +116,7 @@ export class Capture {
   }
 
   close(): void {
-    if (this.#handle.close()) closed.push(this.#handle);
+    this.#handle.close();
   }
 }
 

@@ -51,8 +51,6 @@ export class PcapPort implements Port {
   readonly #ring = new FrameRing(RING_BYTES, RING_FRAMES);
   readonly #cutter = new FrameCutter();
   #admitted = false;
-  /** libpcap has not handed over a frame since it was opened. */
-  #silent = true;
   /** The link went down: nothing is heard until the interface is opened anew. */
   #deaf = false;
   /** The interface was deleted. */
@@ -64,7 +62,7 @@ export class PcapPort implements Port {
 
   /**
    * `mtu` is the network's, without what the interface has on top for tags.
-   * @throws Error with libpcap's words
+   * @throws Error with libpcap's words, also for a link that is down
    */
   constructor(name: string, mtu: number, options: CaptureOptions) {
     this.name = name;
@@ -75,7 +73,6 @@ export class PcapPort implements Port {
 
   #open(): Capture {
     const capture: Capture = new Capture(this.name, this.#options, (length) => this.#arrived(capture.frame, length));
-    this.#silent = true;
     return capture;
   }
 
@@ -91,9 +88,6 @@ export class PcapPort implements Port {
 
   #arrived(frame: Buffer, length: number): void {
     if (!this.#admitted) return;
-    /* The one that libpcap lost (pcap-library.ts). */
-    if (this.#silent) this.#overruns += 1;
-    this.#silent = false;
     if (!this.#ring.push(frame, length)) this.#overruns += 1;
     else if (this.#ring.count === 1) this.onArrival?.();
   }

@@ -32,6 +32,7 @@ export interface GatewayPlan {
   /** `bridge` only: the box's own addresses in the network it stands in. */
   readonly management?: { readonly addresses: readonly string[]; readonly gateways: readonly string[] };
   readonly workers?: number;
+  readonly port?: 'packet' | 'pcap';
   readonly cipher?: 'native' | 'noble';
   readonly exceptions?: readonly object[];
 }
@@ -112,8 +113,9 @@ export class GatewayBox {
     await this.#profile();
   }
 
-  /** The links that the gateway made get the lab's profile too. */
+  /** The links that the gateway made get the lab's profile too, unless its port chose for them. */
   async #profile(): Promise<void> {
+    if (this.plan.port === 'pcap') return;
     const links = JSON.parse(await this.machine.ip('-j', 'link', 'show')) as { ifname: string; link_type: string }[];
     for (const l of links) if (l.link_type === 'ether') await this.lab.applyProfile(this.machine, l.ifname);
   }

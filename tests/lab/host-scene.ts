@@ -12,6 +12,7 @@ import { type Capture, capture, Gateway, HostLab, run } from './host-lab.ts';
 const common = {
   outer: 'outer',
   workers: 1,
+  port: 'packet',
   cipher: 'native',
   withoutKeys: 'closed',
   nonIp: 'by-mode',

@@ -29,6 +29,7 @@ describe('the smallest files', () => {
       inner: 'eth1',
       management: undefined,
       workers: 1,
+      port: 'packet',
       cipher: 'native',
       withoutKeys: 'closed',
       nonIp: 'by-mode',
@@ -104,7 +105,7 @@ describe('mistakes are told all at once, each with line, column, field and what 
       'gateway.yaml:1:1: inner: is missing; write the name of the interface toward the devices',
       'gateway.yaml:3:10: workers: must be a whole number from 1 to 64; is 99',
       'gateway.yaml:4:9: cipher: must be native or noble; is "rot13"',
-      'gateway.yaml:5:1: outerr: is not a known field; did you mean "outer"? Allowed here: kind, inner, management, outer, workers, cipher, withoutKeys, nonIp, exceptions, language',
+      'gateway.yaml:5:1: outerr: is not a known field; did you mean "outer"? Allowed here: kind, inner, management, outer, workers, port, cipher, withoutKeys, nonIp, exceptions, language',
       'gateway.yaml:7:14: exceptions[0].address: "192.0.2.5/24" has host bits; write 192.0.2.0/24 for the network or the address alone for one machine',
     ]);
   });
@@ -113,8 +114,20 @@ describe('mistakes are told all at once, each with line, column, field and what 
     const text = 'kind: router\nouter: eth0\nworkers: 0\nwithout-keys: open\n';
     expect(lines(text, 'ja')).toEqual([
       'gateway.yaml:3:10: workers: 1～64の整数を指定してください。現在の値: 0',
-      'gateway.yaml:4:1: without-keys: この項目はありません。「withoutKeys」ではありませんか?ここで使える項目: kind, outer, workers, cipher, withoutKeys, nonIp, exceptions, language',
+      'gateway.yaml:4:1: without-keys: この項目はありません。「withoutKeys」ではありませんか?ここで使える項目: kind, outer, workers, port, cipher, withoutKeys, nonIp, exceptions, language',
     ]);
+  });
+
+  test('libpcap has one worker only', () => {
+    expect(config(`${BRIDGE}port: pcap\ncipher: noble\n`)).toMatchObject({ port: 'pcap', workers: 1, cipher: 'noble' });
+    const both = `${BRIDGE}port: pcap\nworkers: 2\n`;
+    expect(lines(both)).toEqual([
+      'gateway.yaml:5:10: workers: "port: pcap" has one worker only, not 2; remove "workers", or use "port: packet"',
+    ]);
+    expect(lines(both, 'ja')).toEqual([
+      'gateway.yaml:5:10: workers: 「port: pcap」で使えるワーカーは1つだけです(現在の値: 2)。「workers」を削除するか、「port: packet」を指定してください',
+    ]);
+    expect(lines(`${BRIDGE}port: raw\n`)).toEqual(['gateway.yaml:4:7: port: must be packet or pcap; is "raw"']);
   });
 
   test.each([

@@ -24,6 +24,7 @@ const machine = (...links: Link[]): Survey => ({ links, byName: true });
 const common = {
   outer: 'eth0',
   workers: 1,
+  port: 'packet',
   cipher: 'native',
   withoutKeys: 'closed',
   nonIp: 'by-mode',
@@ -47,7 +48,7 @@ const fields = (config: BridgeConfig | RouterConfig, ...links: Link[]) =>
 describe('plan', () => {
   test('a machine with the named interfaces has no problem', () => {
     const made = plan(bridge, machine(...two));
-    expect(made).toEqual({ kind: 'bridge', outer: 'eth0', inner: 'eth1', management, problems: [] });
+    expect(made).toEqual({ kind: 'bridge', outer: 'eth0', inner: 'eth1', management, port: 'packet', problems: [] });
     expect(plan(router, machine(...two)).problems).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseLinks } from '#host/links.ts';
-import { realMtu, unwantedOffloads } from '#host/ports.ts';
+import { mergingOffloads, realMtu, unwantedOffloads } from '#host/ports.ts';
 import { hasSubscribed } from '#host/watch.ts';
 
 const port = (mtu: number, alias: string, max_mtu = 9000) =>
@@ -25,6 +25,21 @@ describe('ports', () => {
     expect(unwantedOffloads(text)).toEqual(['lro']);
     expect(unwantedOffloads('rx-gro-list: on\nlarge-receive-offload: off [fixed]\n')).toEqual(['rx-gro-list']);
     expect(unwantedOffloads('')).toEqual([]);
+  });
+
+  test('libpcap needs single frames with complete checksums', () => {
+    const text = [
+      'Features for eth0:',
+      'rx-checksumming: on',
+      'tx-checksumming: on',
+      '\ttx-checksum-ip-generic: on',
+      'tcp-segmentation-offload: on',
+      'generic-segmentation-offload: on [fixed]',
+      'generic-receive-offload: on',
+      'tx-udp-segmentation: off',
+    ].join('\n');
+    expect(mergingOffloads(text)).toEqual(['gro', 'tso', 'tx']);
+    expect(mergingOffloads('')).toEqual([]);
   });
 });
 

@@ -60,11 +60,11 @@ export interface SuiteOptions {
   readonly cuts?: boolean;
 }
 
-export function portSuite(open: () => Bench | Promise<Bench>, { cuts = false }: SuiteOptions = {}): void {
+export function portSuite(open: () => Bench, { cuts = false }: SuiteOptions = {}): void {
   let bench: Bench;
   let buffers: Buffers;
-  beforeEach(async () => {
-    bench = await open();
+  beforeEach(() => {
+    bench = open();
     buffers = new Buffers();
   });
   afterEach(() => bench.close());
