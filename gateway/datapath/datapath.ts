@@ -20,7 +20,7 @@ import type { CipherProvider } from '#transform/cipher.ts';
 import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
 import { versionOfWords } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
-import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, FORM_TCP, Frame } from '#wire/frame.ts';
+import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
 import { ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
 import {
@@ -37,6 +37,7 @@ import {
   SLOT_HEADROOM,
   SLOT_SIZE,
 } from '#wire/record.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Association, Associations } from './associations.ts';
 import { Counters } from './counters.ts';
 import { type HeldFrame, HoldQueue } from './hold.ts';
@@ -55,7 +56,7 @@ import { Management } from './management.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
 import { Negotiator } from './negotiate.ts';
 import { ASK_PAIR, PASS, PASS_BROADCAST, Policy } from './policy.ts';
-import { EARLY, Protect, STILL_PLAIN, TAKEN } from './protect.ts';
+import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
 import { Replies } from './replies.ts';
 import { isSingleHost } from './single-host.ts';
@@ -95,6 +96,7 @@ export class Datapath {
   readonly #protect: Protect;
   readonly #replies: Replies;
   readonly #lane: Lane;
+  readonly #arrivals: Arrivals;
   readonly #management: Management | undefined;
   /** Index in `batch` and port of the frame at hand: what a hold or a reply needs of it. */
   #index = 0;
@@ -172,6 +174,15 @@ export class Datapath {
       start.random,
       start.now,
     );
+    this.#arrivals = new Arrivals({
+      frame: this.frame,
+      protect: this.#protect,
+      negotiator: this.negotiator,
+      lane: this.#lane,
+      counters: this.counters,
+      keep: (pair) => this.#keep(pair, true),
+      forward: () => this.#forward(PORT_INNER),
+    });
   }
 
   /* ---- the batch ------------------------------------------------------------------------------------------ */
@@ -210,10 +221,8 @@ export class Datapath {
       this.macs.sweep(now, SWEEP_ENTRIES);
       this.#protect.expire(now);
       for (let role = 0; role < PORTS; role++) {
-        const lost = this.ports[role]?.takeOverruns() ?? 0;
-        if (lost > 0) this.counters.drop('port-receive-overrun', lost);
-        const errors = this.ports[role]?.takeErrors() ?? 0;
-        if (errors > 0) this.counters.drop('port-receive-error', errors);
+        this.counters.drop('port-receive-overrun', this.ports[role]?.takeOverruns() ?? 0);
+        this.counters.drop('port-receive-error', this.ports[role]?.takeErrors() ?? 0);
       }
     }
     this.flush(now);
@@ -291,12 +300,12 @@ export class Datapath {
     const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
     switch (this.#verdict(pair, now)) {
       case 'encrypt':
-        this.#protectedInward(pair, whole, now);
+        this.#arrivals.ofProtected(pair, whole, now);
         break;
       case 'plain':
       case 'discard':
         if (this.negotiator.expects(pair)) this.#keep(pair, true);
-        else if (this.#protect.looksSealed(frame)) this.#strayProtected(pair, now);
+        else if (this.#protect.looksSealed(frame)) this.#arrivals.stray(pair, now);
         else if (pair.verdict === 'discard') this.counters.drop(refusalOf(pair.reason));
         else {
           this.#forward(PORT_INNER);
@@ -304,28 +313,10 @@ export class Datapath {
         }
         break;
       case 'unknown':
-        this.#fromStranger(pair, now);
+        this.#arrivals.fromStranger(pair, now);
         break;
       default:
         this.#keep(pair, true);
-    }
-  }
-
-  #protectedInward(pair: Pair<Association>, whole: boolean, now: Millis): void {
-    switch (this.#protect.inward(this.frame, pair, now)) {
-      case TAKEN:
-        this.negotiator.refresh(pair, now);
-        break;
-      case STILL_PLAIN:
-        this.#forward(PORT_INNER);
-        break;
-      case EARLY:
-        if (this.negotiator.expectsWord(pair)) this.#keep(pair, true);
-        else this.counters.drop('pccom-before-switch');
-        break;
-      default:
-        if (whole && this.negotiator.expects(pair)) this.#keep(pair, true);
-        else this.#strayProtected(pair, now);
     }
   }
 
@@ -382,7 +373,8 @@ export class Datapath {
   }
 
   #keep(pair: Pair<Association>, inbound: boolean): void {
-    if (!this.hold.keep(pair.row, this.#port, inbound, this.slab, this.batch, this.#index)) {
+    const switching = !inbound && pair.switching !== 0;
+    if (!this.hold.keep(pair.row, this.#port, inbound, this.slab, this.batch, this.#index, switching)) {
       this.counters.drop(inbound ? 'hold-full-inbound' : 'hold-full');
     }
   }
@@ -413,33 +405,6 @@ export class Datapath {
     const outcome = this.#protect.quotedError(this.frame, this.pairs, this.flows, this.policy, now);
     if (outcome === 'forward') this.#forward(PORT_INNER);
     return outcome !== 'ordinary';
-  }
-
-  /** From outside, for a pair nobody spoke about: it waits while we find out, on a small budget (§ 8). */
-  #fromStranger(pair: Pair<Association>, now: Millis): void {
-    if (this.#protect.looksSealed(this.frame)) this.#notice(pair, now);
-    if (now < pair.inboundNotBefore) {
-      this.counters.drop('inbound-budget');
-      return;
-    }
-    this.#keep(pair, true);
-    this.negotiator.beginInbound(pair, now);
-  }
-
-  /**
-   * Protected traffic that no association opens. A TCP segment's sender is told, as the notice's quote proves which packet
-   * is meant; of a datagram the trailer is not quoted, so this side asks itself (§ 3.8, § 6.4).
-   */
-  #strayProtected(pair: Pair<Association>, now: Millis): void {
-    this.counters.drop('sealed-unknown-association');
-    if (this.frame.form === FORM_TCP) this.#notice(pair, now);
-    this.negotiator.stray(pair, now);
-  }
-
-  #notice(pair: Pair<Association>, now: Millis): void {
-    const notice = this.negotiator.noAssociationNotice(this.frame.ipVersion as 4 | 6);
-    if (notice === undefined) return;
-    this.#lane.emitNoticeOnce(pair, notice, now);
   }
 
   /** Decides about a held frame as if it came now. */

@@ -3,7 +3,15 @@
  * Nothing here is on the hot path: a held frame is a copy, given back through the worker's reinject slot.
  */
 import { F_LENGTH, F_OFFSET, F_STRIDE } from '#wire/record.ts';
-import { HOLD_BYTES, HOLD_BYTES_PER_PAIR, HOLD_FRAMES, HOLD_FRAMES_PER_PAIR, HOLD_INBOUND_SHARE } from './limits.ts';
+import {
+  HOLD_BYTES,
+  HOLD_BYTES_PER_PAIR,
+  HOLD_BYTES_PER_SWITCH,
+  HOLD_FRAMES,
+  HOLD_FRAMES_PER_PAIR,
+  HOLD_FRAMES_PER_SWITCH,
+  HOLD_INBOUND_SHARE,
+} from './limits.ts';
 
 export interface HeldFrame {
   readonly bytes: Uint8Array;
@@ -39,9 +47,17 @@ export class HoldQueue {
 
   /**
    * Keeps a copy of a frame for the pair in row `pair`. `inbound`: it came from outside, on the smaller budget.
-   * False when there is no room; the caller counts the drop.
+   * `switching`: it waits for a key switch, which has more room. False when there is no room; the caller counts the drop.
    */
-  keep(pair: number, port: number, inbound: boolean, slab: Uint8Array, batch: Int32Array, index: number): boolean {
+  keep(
+    pair: number,
+    port: number,
+    inbound: boolean,
+    slab: Uint8Array,
+    batch: Int32Array,
+    index: number,
+    switching = false,
+  ): boolean {
     const at = index * F_STRIDE;
     const offset = batch[at + F_OFFSET]!;
     const length = batch[at + F_LENGTH]!;
@@ -49,8 +65,8 @@ export class HoldQueue {
     if (
       this.#bytes + length > HOLD_BYTES ||
       this.#frames >= HOLD_FRAMES ||
-      queue.bytes + length > HOLD_BYTES_PER_PAIR ||
-      queue.frames.length >= HOLD_FRAMES_PER_PAIR ||
+      queue.bytes + length > (switching ? HOLD_BYTES_PER_SWITCH : HOLD_BYTES_PER_PAIR) ||
+      queue.frames.length >= (switching ? HOLD_FRAMES_PER_SWITCH : HOLD_FRAMES_PER_PAIR) ||
       (inbound && this.#inboundBytes + length > HOLD_BYTES * HOLD_INBOUND_SHARE)
     ) {
       return false;

@@ -11,6 +11,9 @@ export const WORK_RECORDS = 1024;
 export const HOLD_BYTES = 8_388_608;
 export const HOLD_BYTES_PER_PAIR = 262_144;
 export const HOLD_FRAMES_PER_PAIR = 256;
+/** The same while it waits for the answer to a key switch: 1 Gbit/s for 30 ms. */
+export const HOLD_BYTES_PER_SWITCH = 4_194_304;
+export const HOLD_FRAMES_PER_SWITCH = 4_096;
 /** Frames of all pairs: a held frame costs some 500 bytes beside its own. */
 export const HOLD_FRAMES = 16_384;
 /** Share of HOLD_BYTES for frames that came from outside for a pair nobody behind us spoke about (§ 3.2). */

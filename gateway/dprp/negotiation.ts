@@ -29,10 +29,14 @@ import type { Peer } from './peers.ts';
 import { geIdText } from './self.ts';
 import type { DomainKey, KeyHandle, Millis, Pair, Received } from './spec.ts';
 import { INITIATOR, type InitiatorEvent, type InitiatorState } from './states.ts';
-import { derive, equal, sha256, transcriptHash } from './transcript.ts';
+import { type Derived, derive, equal, sha256, transcriptHash } from './transcript.ts';
+import { Tries } from './tries.ts';
 import { after, object, objection, settle, settleUnanswered, type Unanswered } from './verdict.ts';
 
 export type Why = 'packet' | 'inbound' | 'renewal' | 'revalidate' | 'heal';
+
+/** Where nothing is protected. */
+const NO_PROOFS = { proofI: new Uint8Array(PROOF_LENGTH), proofR: new Uint8Array(PROOF_LENGTH) };
 
 /** What RGI left for CDN. */
 interface Awaited {
@@ -72,8 +76,7 @@ export class Negotiation {
 
   /* the request that is out: DDE, then MPIT */
   #request: Uint8Array;
-  #requestAt: Millis;
-  #tries = 0;
+  #tries: Tries;
   #deadline: Millis;
   readonly #sentAt: Millis[] = []; /* every request; its sequence number is its place + 1 */
 
@@ -128,7 +131,7 @@ export class Negotiation {
     this.#dde = sealed.payload;
     this.#ddeHash = sealed.hash;
     this.#request = sealed.payload;
-    this.#requestAt = now;
+    this.#tries = new Tries(machine.limits, now, false);
     this.#deadline = after(now, machine.echoTimes.patience(pair.peer));
     this.#send(step);
   }
@@ -242,16 +245,7 @@ export class Negotiation {
     const encoded = encodeDecision(decision);
     const transcript = transcriptHash(this.#ddeHash, opened.hash, encoded);
     if (decision.outcome !== 'protect') {
-      this.#sendMpit(
-        step,
-        peer,
-        info,
-        opened.hash,
-        encoded,
-        new Uint8Array(PROOF_LENGTH),
-        new Uint8Array(PROOF_LENGTH),
-        false,
-      );
+      this.#sendMpit(step, peer, info, opened.hash, encoded, NO_PROOFS, false);
       out.push(settle(this.pair, peer.ge, decision, self.mode, this.#serves(), limits, now));
       return undefined;
     }
@@ -266,10 +260,9 @@ export class Negotiation {
       transcript,
     });
     if (derived === undefined) return 'dprp-exchange';
+    const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair); /* § 11.3 */
     /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
-    /* § 11.3: nothing of this direction is on its way in another form, and the far end takes nothing for one. */
-    const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair);
-    this.#sendMpit(step, peer, info, opened.hash, encoded, derived.proofI, derived.proofR, sends);
+    this.#sendMpit(step, peer, info, opened.hash, encoded, derived, sends);
     this.#install(step, peer, info, decision, derived.prk, transcript, sends, this.#side.held & rgi.held);
     return undefined;
   }
@@ -280,8 +273,7 @@ export class Negotiation {
     info: GeInfo,
     rgiHash: Uint8Array,
     decision: Uint8Array,
-    proof: Uint8Array,
-    expected: Uint8Array,
+    { proofI, proofR }: Pick<Derived, 'proofI' | 'proofR'>,
     sends: boolean,
   ): void {
     const sealed = seal(this.#machine.crypto, this.#machine.random, {
@@ -290,15 +282,14 @@ export class Negotiation {
       domainKey: step.self.domainKey(this.#domainVersion) ?? step.self.newestDomainKey,
       icmp: 'request',
       ipVersion: ipVersionOf(this.pair),
-      body: encodeMpit({ rgiHash, decision, proof, sends }),
+      body: encodeMpit({ rgiHash, decision, proof: proofI, sends }),
       macKey: peer.toPeer,
     });
     this.#go('rgi');
     this.#release();
-    this.#awaited = { peer: info, mpitHash: sealed.hash, proof: expected };
+    this.#awaited = { peer: info, mpitHash: sealed.hash, proof: proofR };
     this.#request = sealed.payload;
-    this.#requestAt = step.now;
-    this.#tries = 0;
+    this.#tries = new Tries(this.#machine.limits, step.now, true);
     this.#deadline = after(step.now, this.#machine.limits.mpitFor);
     this.#send(step);
   }
@@ -352,15 +343,10 @@ export class Negotiation {
     if (!macFits(this.#machine.crypto, peer.fromPeer, opened)) return 'dprp-mac';
     if (!equal(cdn.proof, awaited.proof)) return 'dprp-proof';
     this.#go('cdn');
-    if (this.installed) {
-      const { pair, idText: negotiation } = this;
-      const { sends } = cdn;
-      step.out.push(
-        this.yields
-          ? { do: 'peer-sends', pair, negotiation, sends }
-          : { do: 'confirm', pair, negotiation, peerSends: sends },
-      );
-    }
+    const { pair, idText: negotiation } = this;
+    if (!this.installed) return undefined;
+    if (this.yields) step.out.push({ do: 'peer-sends', pair, negotiation, sends: cdn.sends });
+    else step.out.push({ do: 'confirm', pair, negotiation, peerSends: cdn.sends });
     return undefined;
   }
 
@@ -380,10 +366,7 @@ export class Negotiation {
 
   tick(step: Step): void {
     if (step.now >= this.#deadline) this.#expire(step);
-    else if (step.now >= this.#nextTry()) {
-      this.#send(step);
-      while (this.#nextTry() <= step.now) this.#tries++; /* a late tick does not make a burst */
-    }
+    else if (step.now >= this.#nextTry()) this.#send(step);
   }
 
   #expire(step: Step): void {
@@ -433,17 +416,13 @@ export class Negotiation {
     return (this.#machine.policy.heldGenerations(this.pair) & ~this.#gone) !== 0;
   }
 
-  /** § 7.1, § 7.2 */
   #nextTry(): number {
-    const { tries, silence, mpitEvery } = this.#machine.limits;
-    if (this.#state === 'settled' || this.#state === 'ended') return Number.POSITIVE_INFINITY;
-    if (this.#tries < tries.length) return this.#requestAt + tries[this.#tries];
-    if (this.#state === 'detecting') return Number.POSITIVE_INFINITY;
-    return this.#requestAt + silence + (this.#tries - tries.length) * mpitEvery;
+    const asks = this.#state === 'detecting' || this.#state === 'confirming';
+    return asks ? this.#tries.next : Number.POSITIVE_INFINITY;
   }
 
   #send(step: Step): void {
-    this.#tries++;
+    this.#tries.sent(step.now);
     this.#sentAt.push(step.now);
     step.out.push({
       do: 'send',

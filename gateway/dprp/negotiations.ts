@@ -4,14 +4,9 @@
  */
 import { addressKey, pairKey } from '#wire/address.ts';
 import {
-  DDE_MIN,
   decodeDde,
-  FORMAT_VERSION,
   type Header,
-  isDprp,
-  NEGOTIATION_ID_LENGTH,
   NO_ASSOCIATION_LENGTH,
-  SEALED_AT,
   TYPE_CDN,
   TYPE_DDE,
   TYPE_GE_HERE,
@@ -24,12 +19,14 @@ import {
 import type { DropName } from '#wire/drops.ts';
 import { Answer, type Rivalry } from './answer.ts';
 import { Answers } from './answers.ts';
+import { CARRIER, isEcho } from './carrier.ts';
 import { EchoTimes } from './echo-times.ts';
-import { type Opened, open, peek, type Random, seal } from './envelope.ts';
+import { type Opened, open, peek, type Random } from './envelope.ts';
 import { Ephemerals } from './ephemerals.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { ask, copyPair, type Machine, type Step } from './machine.ts';
 import { Negotiation, type Why } from './negotiation.ts';
+import { Notices } from './notices.ts';
 import { Peers, type VerifyStatement, verifierOf } from './peers.ts';
 import { geIdText, Self } from './self.ts';
 import { Spacing } from './spacing.ts';
@@ -46,7 +43,6 @@ import type {
   Switched,
 } from './spec.ts';
 import { Switches } from './switches.ts';
-import { join, sha256 } from './transcript.ts';
 import { after } from './verdict.ts';
 
 export interface DprpOptions {
@@ -65,25 +61,6 @@ export function createDprp(options: DprpOptions): Dprp {
   return new Negotiations(options);
 }
 
-/** Which ICMP message carries which type, § 2.2. */
-const CARRIER: Readonly<Record<number, Received['icmp']>> = {
-  [TYPE_DDE]: 'request',
-  [TYPE_RGI]: 'reply',
-  [TYPE_MPIT]: 'request',
-  [TYPE_CDN]: 'reply',
-  [TYPE_KSW]: 'request',
-  [TYPE_KSW_ANSWER]: 'reply',
-  [TYPE_GE_HERE]: 'error',
-  [TYPE_NO_ASSOCIATION]: 'error',
-};
-
-/** A DDE that comes back as it went out. Looked at before its lengths: some hosts cut their echoes short. */
-function isEcho({ icmp, payload }: Received): boolean {
-  return (
-    icmp === 'reply' && isDprp(payload, 0, payload.length) && payload[4] === FORMAT_VERSION && payload[5] === TYPE_DDE
-  );
-}
-
 const REFILL_AFTER = 1; /* ms from the use of an ephemeral key pair to the tick that makes new ones */
 
 class Negotiations implements Dprp {
@@ -94,7 +71,7 @@ class Negotiations implements Dprp {
   readonly #switches: Switches;
   readonly #inbound: Spacing;
   readonly #heals: Spacing;
-  readonly #notices: Spacing;
+  readonly #notices: Notices;
   #self: Self | undefined;
   #due = Number.POSITIVE_INFINITY; /* never later than the earliest `due` of a negotiation */
   #refillAt: number = 0;
@@ -116,7 +93,7 @@ class Negotiations implements Dprp {
     this.#switches = new Switches(this.#machine);
     this.#inbound = new Spacing(limits.inboundEvery, limits.running);
     this.#heals = new Spacing(limits.healEvery, limits.running);
-    this.#notices = new Spacing(limits.noticeEvery, 64);
+    this.#notices = new Notices(this.#machine);
     if (options.identity !== undefined) this.#self = new Self(options.identity);
   }
 
@@ -207,7 +184,7 @@ class Negotiations implements Dprp {
     }
     const header = peek(message);
     if (typeof header === 'string') {
-      if (header === 'dprp-version') this.#sayGeHere(step, message);
+      if (header === 'dprp-version') this.#notices.geHere(step, message);
       return drop(header);
     }
     if (CARRIER[header.type] !== message.icmp) return drop('dprp-type');
@@ -266,13 +243,13 @@ class Negotiations implements Dprp {
     if (repeated !== undefined) return repeated.repeatedDde(step, opened, message);
     const dde = decodeDde(opened.body);
     if (typeof dde === 'string') {
-      this.#sayGeHere(step, message);
+      this.#notices.geHere(step, message);
       return dde;
     }
     const peer = this.#machine.peers.lookup(self, dde.info, now);
     if (typeof peer === 'string') {
       if (peer === 'dprp-statement') out.push({ do: 'alarm', name: 'statement', pair: copyPair(message.pair) });
-      if (peer !== 'dprp-own') this.#sayGeHere(step, message);
+      if (peer !== 'dprp-own') this.#notices.geHere(step, message);
       return peer;
     }
     const ephemeral = this.#takeEphemeral(now);
@@ -332,30 +309,12 @@ class Negotiations implements Dprp {
   /* ---- notices ---- */
 
   noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined {
-    const self = this.#self;
-    if (self === undefined) return undefined;
-    return this.#notice(self, TYPE_NO_ASSOCIATION, ipVersion, self.statement.geId);
-  }
-
-  #notice(self: Self, type: number, ipVersion: 4 | 6, body: Uint8Array): Uint8Array {
-    const { crypto, random } = this.#machine;
-    const negotiation = new Uint8Array(NEGOTIATION_ID_LENGTH);
-    const domainKey = self.newestDomainKey;
-    return seal(crypto, random, { type, negotiation, domainKey, icmp: 'error', ipVersion, body }).payload;
+    return this.#self && this.#notices.noAssociation(this.#self, ipVersion);
   }
 
   #cannotOpen(step: Step, message: Received, header: Header): void {
     if (header.domainKeyVersion > step.self.newestDomainKey.version) ask(this.#machine, step, 'domain-key');
-    if (header.type === TYPE_DDE) this.#sayGeHere(step, message);
-  }
-
-  /** § 3.7, § 10: never longer than the message it answers, as that is at least as long as a DDE. */
-  #sayGeHere(step: Step, message: Received): void {
-    const { pair, payload, ipVersion, icmp } = message;
-    if (icmp !== 'request' || payload.length < DDE_MIN || !this.#notices.allow(addressKey(pair.peer), step.now)) return;
-    const quoted = sha256(payload.subarray(0, SEALED_AT)).subarray(0, 16);
-    const notice = this.#notice(step.self, TYPE_GE_HERE, ipVersion, join(step.self.statement.geId, quoted));
-    step.out.push({ do: 'notice', pair: copyPair(pair), payload: notice });
+    if (header.type === TYPE_DDE) this.#notices.geHere(step, message);
   }
 
   #onGeHere(step: Step, found: Negotiation | undefined, message: Received, header: Header): DropName | undefined {

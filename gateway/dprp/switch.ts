@@ -3,13 +3,15 @@
  *
  *     Switch ──KSW, every part──►   Follow: all parts there ─► (switch)   ──KSW answer──►   Switch: all answered ─► (switched)
  */
-import { encodeKsw, KSW_CONNECTIONS, type Ksw, NEGOTIATION_ID_LENGTH, TYPE_KSW } from '#wire/dprp.ts';
+import { NEGOTIATION_ID_LENGTH, TYPE_KSW } from '#wire/dprp.ts';
+import { encodeKsw, KSW_CONNECTIONS, type Ksw } from '#wire/ksw.ts';
 import { ipVersionOf, seal } from './envelope.ts';
 import type { Machine, Step } from './machine.ts';
 import type { Peer } from './peers.ts';
 import type { Action, Millis, Switched, SwitchFacts } from './spec.ts';
 import { FOLLOW, type FollowEvent, type FollowState, SWITCH, type SwitchEvent, type SwitchState } from './states.ts';
 import { equal } from './transcript.ts';
+import { Tries } from './tries.ts';
 import { after } from './verdict.ts';
 
 interface Part {
@@ -24,20 +26,17 @@ export class Switch {
   readonly facts: SwitchFacts;
   readonly key: string;
   #state: SwitchState = 'asking';
-  readonly #machine: Machine;
   readonly #parts: readonly Part[];
   readonly #echoId: number;
-  readonly #startedAt: Millis;
   readonly #deadline: Millis;
-  #tries = 0;
+  readonly #tries: Tries;
   #sequence = 0;
 
   constructor(machine: Machine, step: Step, key: string, to: Switched, facts: SwitchFacts, peer: Peer) {
-    this.#machine = machine;
     this.key = key;
     this.to = to;
     this.facts = facts;
-    this.#startedAt = step.now;
+    this.#tries = new Tries(machine.limits, step.now, true);
     this.#deadline = after(step.now, machine.limits.switchFor);
     const [high, low] = machine.random(2);
     this.#echoId = (high << 8) | low;
@@ -61,7 +60,7 @@ export class Switch {
       }),
       answered: false,
     }));
-    this.#send(step.out);
+    this.#send(step.now, step.out);
   }
 
   get state(): SwitchState {
@@ -69,7 +68,7 @@ export class Switch {
   }
 
   get due(): Millis {
-    return Math.min(this.#nextTry(), this.#deadline) as Millis;
+    return (this.#state === 'ended' ? Number.POSITIVE_INFINITY : Math.min(this.#tries.next, this.#deadline)) as Millis;
   }
 
   /** An answer whose MAC is good. False when it answers no part of this switch. */
@@ -83,10 +82,7 @@ export class Switch {
 
   tick(now: Millis, out: Action[]): void {
     if (now >= this.#deadline) this.#end('expired', 'switch-failed', out);
-    else if (now >= this.#nextTry()) {
-      this.#send(out);
-      while (this.#nextTry() <= now) this.#tries++;
-    }
+    else if (now >= this.#tries.next) this.#send(now, out);
   }
 
   cancel(): void {
@@ -100,16 +96,8 @@ export class Switch {
     out.push({ do: what, pair: this.to.pair, negotiation: this.to.negotiation });
   }
 
-  /** § 7.2 */
-  #nextTry(): number {
-    const { tries, silence, mpitEvery } = this.#machine.limits;
-    if (this.#state === 'ended') return Number.POSITIVE_INFINITY;
-    if (this.#tries < tries.length) return this.#startedAt + tries[this.#tries];
-    return this.#startedAt + silence + (this.#tries - tries.length) * mpitEvery;
-  }
-
-  #send(out: Action[]): void {
-    this.#tries++;
+  #send(now: Millis, out: Action[]): void {
+    this.#tries.sent(now);
     for (const { payload, answered } of this.#parts) {
       if (answered) continue;
       const { pair } = this.to;

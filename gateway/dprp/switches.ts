@@ -3,8 +3,9 @@
  * tables are bounded; nothing is done before the pairwise MAC was verified.
  */
 import { pairKey } from '#wire/address.ts';
-import { decodeKsw, HASH_LENGTH, type Header, KSW_ANSWER_LENGTH, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
+import { HASH_LENGTH, type Header, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
 import type { DropName } from '#wire/drops.ts';
+import { decodeKsw, KSW_ANSWER_LENGTH } from '#wire/ksw.ts';
 import { macFits, type Opened, open, seal } from './envelope.ts';
 import { copyPair, type Machine, type Step } from './machine.ts';
 import type { Peer } from './peers.ts';

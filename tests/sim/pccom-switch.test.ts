@@ -74,6 +74,7 @@ describe('rotation', () => {
           world.behaviour = { delay };
           world.key('a', group(transform, 1));
           world.key('b', group(transform, 1));
+          world.run(1_000);
           const start = world.now;
           const packets = flow(world, 20_000);
           world.at(start + 3_000, () => world.key(first, group(transform, 2, 1)));

@@ -1,7 +1,8 @@
 /** Key switches between two machines: docs/dprp.md § 11.6. What is lost comes again, what is forged changes nothing. */
 import { describe, expect, it } from 'vitest';
 import type { Agreement, Millis } from '#dprp/spec.ts';
-import { decodeHeader, KSW_CONNECTIONS, SEALED_AT, TYPE_KSW, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
+import { decodeHeader, SEALED_AT, TYPE_KSW, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
+import { KSW_CONNECTIONS } from '#wire/ksw.ts';
 import {
   Gateway,
   GE_A,
