@@ -11,7 +11,7 @@
 #include <sys/auxv.h>
 #endif
 
-enum { CHUNK_SIZE = 65536, CHUNK_KEYS = CHUNK_SIZE / sizeof(struct hctr2_key) - 1 };
+enum { CHUNK_SIZE = 65536, CHUNK_KEYS = (CHUNK_SIZE - 64) / sizeof(struct hctr2_key) };
 
 struct hctr2_chunk {
     struct hctr2_chunk *next;

@@ -129,7 +129,8 @@ class NativeProvider implements CipherProvider {
 
 /**
  * A provider whose keys live in the addon. Each thread makes its own; grants cross threads of the process. Throws
- * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread.
+ * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread, and at a key of HCTR2
+ * or the mask when it is below 64 KiB more for every 78 of them.
  */
 export function createNativeProvider(): CipherProvider {
   return new NativeProvider();
