@@ -17,7 +17,7 @@ import { type Pair, PairTable } from '#pit/pairs.ts';
 import { RememberedPeers } from '#pit/remembered.ts';
 import type { Port } from '#port/port.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
-import { KIND_PLAIN, W_KIND, Work } from '#transform/work.ts';
+import { Work } from '#transform/work.ts';
 import { versionOfWords } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
 import { FORM_ECHO, FORM_FRAGMENT, FORM_ICMP_ERROR, Frame } from '#wire/frame.ts';
@@ -26,21 +26,19 @@ import { parseFrame } from '#wire/parse.ts';
 import {
   F_GSO_TYPE,
   F_LENGTH,
-  F_OFFSET,
-  F_PORT,
   F_STRIDE,
   GSO_NONE,
   PORT_INNER,
   PORT_MGMT,
   PORT_OUTER,
   PORTS,
-  SLOT_HEADROOM,
   SLOT_SIZE,
 } from '#wire/record.ts';
+import { tunnelledPackets } from '#wire/tunnel.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Association, Associations } from './associations.ts';
 import { Counters } from './counters.ts';
-import { type HeldFrame, HoldQueue } from './hold.ts';
+import { type HeldFrame, HoldQueue, putBack } from './hold.ts';
 import { Lane } from './lane.ts';
 import {
   BATCH,
@@ -58,9 +56,9 @@ import { Negotiator } from './negotiate.ts';
 import { ASK_PAIR, PASS, PASS_BROADCAST, Policy } from './policy.ts';
 import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
-import { Replies } from './replies.ts';
+import { REPLY_ROOM, Replies } from './replies.ts';
 import { isSingleHost } from './single-host.ts';
-import { transmitAll } from './transmit.ts';
+import { countLosses, transmitAll } from './transmit.ts';
 
 export interface DatapathStart {
   readonly provider: CipherProvider;
@@ -76,7 +74,8 @@ export interface DatapathStart {
 
 /** Slot behind the receive slots: frames that were held are decided from here; their flow counted them when they came. */
 const REINJECT_SLOT = BATCH;
-const SLOTS = BATCH + 1;
+const CUT_SLOT = BATCH + 1; /* packets that were merged inside a tunnel */
+const SLOTS = BATCH + 2;
 
 export class Datapath {
   ports: readonly (Port | undefined)[];
@@ -220,10 +219,7 @@ export class Datapath {
       this.pairs.sweep(now, SWEEP_ENTRIES);
       this.macs.sweep(now, SWEEP_ENTRIES);
       this.#protect.expire(now);
-      for (let role = 0; role < PORTS; role++) {
-        this.counters.drop('port-receive-overrun', this.ports[role]?.takeOverruns() ?? 0);
-        this.counters.drop('port-receive-error', this.ports[role]?.takeErrors() ?? 0);
-      }
+      countLosses(this.ports, this.counters);
     }
     this.flush(now);
   }
@@ -242,7 +238,7 @@ export class Datapath {
     this.#port = role;
     const code = parseFrame(this.slab, this.work.view, this.batch, index, frame);
     if (code < 0) {
-      this.counters.dropCode(code);
+      if (!this.#decideTunnelled(index, role, now)) this.counters.dropCode(code);
       return;
     }
     if (frame.ipVersion === 6 && (versionOfWords(frame.source) === 4 || versionOfWords(frame.destination) === 4)) {
@@ -256,6 +252,13 @@ export class Datapath {
     if (this.#management?.to(role, now) === true) return;
     if (role === PORT_INNER) this.#outward(now);
     else this.#inward(now);
+  }
+
+  /** What Linux merged inside a device's tunnel is decided packet by packet. False when it is none. */
+  #decideTunnelled(index: number, role: number, now: Millis): boolean {
+    const packets = tunnelledPackets(this.slab, this.work.view, this.batch, index, this.frame);
+    for (const packet of packets) this.#decideCopy(CUT_SLOT, packet, role, now);
+    return packets.length > 0;
   }
 
   #outward(now: Millis): void {
@@ -331,18 +334,14 @@ export class Datapath {
 
   /** Sends the frame at hand as it is. */
   #forward(to: number): void {
-    const { work } = this;
-    if (this.ports[to] === undefined) {
+    const port = this.ports[to];
+    if (port === undefined) {
       this.counters.drop('port-down');
       return;
     }
-    if (!work.fits(1, 0)) this.flush(this.#now);
-    const at = work.recordCount * F_STRIDE;
-    const from = this.#index * F_STRIDE;
-    for (let column = 0; column < F_STRIDE; column++) work.records[at + column] = this.batch[from + column];
-    work.records[at + F_PORT] = to;
-    work.records[at + W_KIND] = KIND_PLAIN;
-    work.recordCount += 1;
+    if (!this.work.fits(1, REPLY_ROOM)) this.flush(this.#now);
+    if (this.#port === PORT_INNER && this.#replies.refusesTooBig(this.frame, port.mtu, this.#now)) return;
+    this.work.pass(this.batch, this.#index, to);
   }
 
   /* ---- the PIT ---------------------------------------------------------------------------------------------- */
@@ -409,13 +408,14 @@ export class Datapath {
 
   /** Decides about a held frame as if it came now. */
   #reinject(held: HeldFrame, now: Millis): void {
+    this.#decideCopy(REINJECT_SLOT, held, held.port, now);
+  }
+
+  #decideCopy(slot: number, copy: Pick<HeldFrame, 'bytes' | 'record'>, port: number, now: Millis): void {
     /* The slot may still be named by a record that was not sent yet. */
     this.flush(now);
-    const offset = REINJECT_SLOT * SLOT_SIZE + SLOT_HEADROOM;
-    this.slab.set(held.bytes, offset);
-    this.batch.set(held.record, REINJECT_SLOT * F_STRIDE);
-    this.batch[REINJECT_SLOT * F_STRIDE + F_OFFSET] = offset;
-    this.#decide(REINJECT_SLOT, held.port, now);
+    putBack(copy, this.slab, this.batch, slot);
+    this.#decide(slot, port, now);
   }
 
   /* ---- for main ---------------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * The hold queue: frames that wait for the end of a negotiation, in order, bounded per pair and overall (§ 3.2).
  * Nothing here is on the hot path: a held frame is a copy, given back through the worker's reinject slot.
  */
-import { F_LENGTH, F_OFFSET, F_STRIDE } from '#wire/record.ts';
+import { F_LENGTH, F_OFFSET, F_STRIDE, SLOT_HEADROOM, SLOT_SIZE } from '#wire/record.ts';
 import {
   HOLD_BYTES,
   HOLD_BYTES_PER_PAIR,
@@ -20,6 +20,19 @@ export interface HeldFrame {
   readonly port: number;
   /** On the budget of frames from outside. */
   readonly inbound: boolean;
+}
+
+/** Copies a frame into receive slot `slot`, as if a port had received it now. */
+export function putBack(
+  { bytes, record }: Pick<HeldFrame, 'bytes' | 'record'>,
+  slab: Uint8Array,
+  batch: Int32Array,
+  slot: number,
+): void {
+  const offset = slot * SLOT_SIZE + SLOT_HEADROOM;
+  slab.set(bytes, offset);
+  batch.set(record, slot * F_STRIDE);
+  batch[slot * F_STRIDE + F_OFFSET] = offset;
 }
 
 interface Queue {

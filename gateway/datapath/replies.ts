@@ -10,7 +10,17 @@ import { isDprp } from '#wire/dprp.ts';
 import { macSwap } from '#wire/ethernet.ts';
 import { FORM_ICMP_ERROR, type Frame } from '#wire/frame.ts';
 import { ECHO_SEQUENCE, icmpErrorAllowed, QUOTE_LENGTH, writeEcho, writeTooBig, writeUnreachable } from '#wire/icmp.ts';
-import { F_LENGTH, F_OFFSET, F_PORT, F_STRIDE, F_VLAN_TCI, F_VLAN_TPID, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
+import {
+  F_LENGTH,
+  F_OFFSET,
+  F_PORT,
+  F_STRIDE,
+  F_VLAN_TCI,
+  F_VLAN_TPID,
+  GSO_NONE,
+  PORT_INNER,
+  PORT_OUTER,
+} from '#wire/record.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';
 import { ERRORS_PER_SECOND, PER_PAIR_MS } from './limits.ts';
@@ -108,6 +118,17 @@ export class Replies {
     const at = this.#begin(link, 0);
     const l3 = at + link.length;
     this.#finish(at, l3 + writeTooBig(slab, view, l3, frame, mtu), link, PORT_INNER);
+  }
+
+  /**
+   * True for a packet of the device behind us that is to leave as it is and is larger than the way on carries: its sender
+   * is told, as routers do it (RFC 1191, RFC 8201). One that may be cut, or is no IP, is left to the port to refuse.
+   */
+  refusesTooBig(frame: Frame, mtu: number, now: number): boolean {
+    if (frame.l3End - frame.l3 <= mtu || !frame.dontFragment) return false;
+    if (frame.gsoType !== GSO_NONE && frame.payload - frame.l3 + frame.gsoSize <= mtu) return false;
+    this.tooBig(frame, mtu, now);
+    return true;
   }
 
   #allowed(frame: Frame, now: number): boolean {

@@ -17,6 +17,7 @@ import type { Counters } from './counters.ts';
 
 const ENXIO = 6;
 const EAGAIN = 11;
+const EMSGSIZE = 90;
 const ENETDOWN = 100;
 const ENOBUFS = 105;
 
@@ -67,7 +68,19 @@ function count(records: Int32Array, at: number, role: number, counters: Counters
     case ENETDOWN:
       counters.drop('port-down');
       break;
+    case EMSGSIZE:
+      counters.drop('port-too-large');
+      break;
     default:
       counters.drop('port-transmit-error');
+  }
+}
+
+/** What the ports lost before it could be received, since the last call. */
+export function countLosses(ports: readonly (Port | undefined)[], counters: Counters): void {
+  for (const port of ports) {
+    if (port === undefined) continue;
+    counters.drop('port-receive-overrun', port.takeOverruns());
+    counters.drop('port-receive-error', port.takeErrors());
   }
 }

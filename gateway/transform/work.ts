@@ -4,7 +4,7 @@
  * A transform reserves room in the work area of the slab, writes headers there, appends cipher jobs and frame records.
  * The datapath then runs all jobs at once, settles every record by the status of its job, and sends.
  */
-import { F_STRIDE } from '#wire/record.ts';
+import { F_PORT, F_STRIDE } from '#wire/record.ts';
 import { J_STRIDE } from './cipher.ts';
 
 /** Columns of a record that belong to the work list. */
@@ -69,6 +69,16 @@ export class Work {
     const at = this.top;
     this.top = (at + bytes + 7) & ~7;
     return at;
+  }
+
+  /** Appends record `index` of `batch` as it was received, to leave by `port`. The caller asked `fits` first. */
+  pass(batch: Int32Array, index: number, port: number): void {
+    const at = this.recordCount * F_STRIDE;
+    const from = index * F_STRIDE;
+    for (let column = 0; column < F_STRIDE; column++) this.records[at + column] = batch[from + column];
+    this.records[at + F_PORT] = port;
+    this.records[at + W_KIND] = KIND_PLAIN;
+    this.recordCount += 1;
   }
 
   /** Everything was sent: start anew. */

@@ -17,6 +17,7 @@ export const DROPS = [
   reason('port-receive-error', 'the port reported a receive error', 'ポートが受信エラーを報告した'),
   reason('port-transmit-queue-full', 'the transmit queue of the port was full', 'ポートの送信キューが満杯だった'),
   reason('port-transmit-error', 'the port refused the frame', 'ポートがフレームを拒否した'),
+  reason('port-too-large', 'larger than the port carries', 'ポートのMTUより大きい'),
   reason('port-down', 'the port is down or gone', 'ポートが停止しているか存在しない'),
   reason('frame-truncated', 'the frame is larger than a receive slot', 'フレームが受信スロットより大きい'),
   /* headers */
@@ -33,6 +34,11 @@ export const DROPS = [
   reason('icmp-bad-header', 'the ICMP message is too short', 'ICMPメッセージが短すぎる'),
   reason('bad-checksum', 'the checksum is wrong', 'チェックサムが誤っている'),
   reason('gso-bad', 'the superpacket contradicts its own headers', 'スーパーパケットの記述がヘッダと矛盾する'),
+  reason(
+    'checksum-misplaced',
+    'an unfinished checksum where the packet has none',
+    '未完了のチェックサムの位置にチェックサム欄がない',
+  ),
   /* decisions */
   reason('no-keys', 'the gateway has no keys yet and is closed', '鍵がまだなく、ゲートウェイは閉じている'),
   reason(

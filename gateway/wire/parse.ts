@@ -21,7 +21,7 @@ import {
   PROTO_UDP,
   setPayload,
 } from './frame.ts';
-import { parseIcmp } from './icmp.ts';
+import { ICMP_CHECKSUM, parseIcmp } from './icmp.ts';
 import { parseIpv4 } from './ipv4.ts';
 import { parseIpv6 } from './ipv6.ts';
 import {
@@ -51,6 +51,7 @@ const TRUNCATED = dropCode('frame-truncated');
 const SHORT = dropCode('ethernet-short');
 const TOO_DEEP = dropCode('vlan-too-deep');
 const BAD_GSO = dropCode('gso-bad');
+const MISPLACED = dropCode('checksum-misplaced');
 
 /**
  * Parses record `record` of `batch` into `frame`.
@@ -135,10 +136,19 @@ function parseOffload(slab: Uint8Array, view: DataView, batch: Int32Array, colum
   }
   if ((flags & VNET_NEEDS_CSUM) === 0 || own) return 0;
   const end = frame.offset + frame.length;
-  if (start < frame.offset + ETHER_HEADER || field < start || field + 2 > end) return BAD_GSO;
+  if (!mayBePartial(frame, start, field) || field + 2 > end) return MISPLACED;
   completeChecksum(slab, start, end, field);
   batch[column + F_FLAGS] = (flags & ~VNET_NEEDS_CSUM) | VNET_DATA_VALID;
   return 0;
+}
+
+/** Beside TCP's and UDP's own: a gateway's ICMP, and what a tunnel carries. A fragment's is finished before it is cut. */
+function mayBePartial(frame: Frame, start: number, field: number): boolean {
+  if (frame.ipVersion === 0 || frame.form === FORM_TCP || frame.form === FORM_FRAGMENT) return false;
+  if (frame.protocol === PROTO_ICMP || frame.protocol === PROTO_ICMPV6) {
+    return start === frame.l4 && field === start + ICMP_CHECKSUM;
+  }
+  return start >= frame.payload && field >= start;
 }
 
 function gsoAgrees(frame: Frame, type: number): boolean {

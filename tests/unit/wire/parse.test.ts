@@ -381,6 +381,13 @@ describe('partial checksums of single frames', () => {
     expect(c.get(F_FLAGS)).toBe(VNET_DATA_VALID);
   });
 
+  test('that of ICMP is completed: gateways send such', () => {
+    const c = capture(ETHERNET4, ip4(1, '0800 0000 0001 0002')).set(F_FLAGS, VNET_NEEDS_CSUM);
+    expect(c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 2).parse()).toBe('ok');
+    expect(c.get(F_FLAGS)).toBe(VNET_DATA_VALID);
+    expect(Buffer.from(c.slab.subarray(c.frame.l4, c.frame.l3End)).toString('hex')).toBe('0800f7fc00010002');
+  });
+
   test.each([
     [0, 16],
     [34, 1000],
@@ -388,7 +395,27 @@ describe('partial checksums of single frames', () => {
     [2_000_000_000, 2_000_000_000],
     [-2_000_000_000, 16],
   ])('start %i and offset %i lead out of the frame', (start, offset) => {
-    expect(single().set(F_CSUM_START, start).set(F_CSUM_OFFSET, offset).parse()).toBe('gso-bad');
+    expect(single().set(F_CSUM_START, start).set(F_CSUM_OFFSET, offset).parse()).toBe('checksum-misplaced');
+  });
+
+  const data = 'c0ffee00'.repeat(14);
+  test.each([
+    ['in the IP header', [ip4(6, tcp(data))], 14, 10],
+    ["in the middle of TCP's", [ip4(6, tcp(data))], 38, 2],
+    ['behind the TCP header', [ip4(6, tcp(data))], 60, 16],
+    ["over UDP's own, elsewhere", [ip4(17, udp(data))], 34, 16],
+    ['in the data of ICMP', [ip4(1, `0800 0000 0001 0001 ${data}`)], 42, 2],
+    ['in a fragment', [ip4(17, udp(data), { fragment: 0x2000 })], 34, 6],
+  ] as const)('none can be unfinished %s', (_where, packet, start, offset) => {
+    const c = capture(ETHERNET4, ...packet).set(F_FLAGS, VNET_NEEDS_CSUM);
+    const before = c.slab.slice();
+    expect(c.set(F_CSUM_START, start).set(F_CSUM_OFFSET, offset).parse()).toBe('checksum-misplaced');
+    expect(c.slab).toEqual(before);
+  });
+
+  test('none can be unfinished in what is not IP', () => {
+    const c = capture('020000000002 020000000001 88b5', data).set(F_FLAGS, VNET_NEEDS_CSUM);
+    expect(c.set(F_CSUM_START, 34).set(F_CSUM_OFFSET, 16).parse()).toBe('checksum-misplaced');
   });
 });
 
