@@ -38,6 +38,7 @@ import { tunnelledPackets } from '#wire/tunnel.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Association, Associations } from './associations.ts';
 import { Counters } from './counters.ts';
+import { policyFacts } from './facts.ts';
 import { type HeldFrame, HoldQueue, putBack } from './hold.ts';
 import { Lane } from './lane.ts';
 import {
@@ -153,7 +154,7 @@ export class Datapath {
       tell: start.tell,
     });
     const dprp = createDprp({
-      policy: Negotiator.policyFor(
+      policy: policyFacts(
         this.#lane,
         this.policy,
         this.associations,

@@ -12,6 +12,7 @@ import type { Association, Associations } from './associations.ts';
 import type { Lane } from './lane.ts';
 import {
   FLIGHT_MS,
+  GRACE_MS,
   GUARD_MAX_MS,
   GUARD_MS,
   PCCOM_AFTER_MS,
@@ -84,6 +85,14 @@ export class KeySwitches {
     if (found === undefined || found.transform === 'sealed') return undefined;
     const { transcript, peerStatement, group, keyVersion, transform } = found;
     return { transcript, peerStatement, group, keyVersion, transform, followed: found.peerSends === true };
+  }
+
+  /** § 11.7: nothing came for it lately, and its number may be given to another. */
+  isSpare(association: Association, now: number): boolean {
+    const { pair, state, transform, endsAt } = association;
+    if (transform === 'sealed' || endsAt === Number.POSITIVE_INFINITY) return false;
+    if (pair.sendGeneration === state.generation || pair.receiving === state.generation) return false;
+    return now - association.lastUsed >= GRACE_MS && this.#running.get(pair)?.old !== association;
   }
 
   /* ---- what agreements do ---- */

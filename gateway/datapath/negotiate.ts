@@ -7,7 +7,6 @@ import type {
   Agreement,
   Dprp,
   Pair as DprpPair,
-  DprpPolicy,
   GeId,
   Identity,
   Millis,
@@ -15,7 +14,7 @@ import type {
   Received,
   TransformName,
 } from '#dprp/spec.ts';
-import { GENERATIONS, type Pair } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pairs.ts';
 import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
@@ -33,7 +32,6 @@ import {
   RENEW_SPREAD_MS,
   REVALIDATE_BEFORE_MS,
 } from './limits.ts';
-import type { Policy } from './policy.ts';
 
 /** Reasons that the far gateway or our own policy proved: they end an association; the others only fail to renew it. */
 const PROVEN: ReadonlySet<Reason> = new Set(['no-common-group', 'own-mode-closed', 'peer-mode-closed']);
@@ -401,46 +399,6 @@ export class Negotiator {
       return;
     }
     this.#ask(pair, 'heal', now);
-  }
-
-  /** Facts the machine asks for when it decides. `switches` exists once the machine does. */
-  static policyFor(
-    lane: Lane,
-    policy: Policy,
-    associations: Associations,
-    remembered: RememberedPeers<GeId, TransformName>,
-    now: () => Millis,
-    switches: () => KeySwitches,
-  ): DprpPolicy {
-    return {
-      protectedPrefix: (peer) => policy.isProtected(bytesToWords(peer)),
-      remembered: (peer) => {
-        const known = remembered.get(bytesToWords(peer), now());
-        return known && { ge: known.ge, transform: known.transform, removed: policy.removed.has(known.ge) };
-      },
-      heldGenerations: (of) => {
-        const pair = lane.findPair(of);
-        let mask = 0;
-        for (let g = 0; g < GENERATIONS; g++) if (pair?.associations[g] !== undefined) mask |= 1 << g;
-        return mask;
-      },
-      hasShownProtected: (of) => {
-        const pair = lane.findPair(of);
-        return pair !== undefined && associations.sender(pair) !== undefined;
-      },
-      sends: (of) => {
-        const pair = lane.findPair(of);
-        return pair !== undefined && switches().sends(pair, now());
-      },
-      receives: (of) => {
-        const pair = lane.findPair(of);
-        return pair !== undefined && switches().receives(pair, now());
-      },
-      agreement: (of, negotiation) => {
-        const pair = lane.findPair(of);
-        return pair && switches().facts(pair, negotiation);
-      },
-    };
   }
 }
 

@@ -102,7 +102,7 @@ export class Pccom {
     /* Without octets, and without a mask over them, no key is needed. */
     const needs = frame.payloadLength > 0 || cut.older.transform === 'pccom-keyed';
     if (needs && !cut.serves(now)) return OLD_KEYS;
-    cut.olderSeenAt = now;
+    cut.seen(outward, now);
     if (!cut.older.ended) {
       this.#older = cut.older.state as PccomState;
       this.#sequence = sequence;

@@ -36,6 +36,13 @@ export class SwitchCut {
     return -1;
   }
 
+  /** An octet before S is here. */
+  seen(outward: boolean, now: number): void {
+    this.olderSeenAt = now;
+    if (outward) this.older.lastSent = now;
+    else this.older.lastReceived = now;
+  }
+
   /** False when the older keys are gone: what needs them is refused. */
   serves(now: number): boolean {
     return !this.older.ended && now < this.keysUntil;

@@ -133,6 +133,64 @@ describe('rotation', () => {
     );
   }
 
+  story('of many connections every one is told where its keys change', (world) => {
+    world.behaviour = { delay: 20, jitter: 10 };
+    world.key('a', group('pccom', 1));
+    world.key('b', group('pccom', 1));
+    world.run(1_000);
+    const count = 300;
+    world.repeat(40 * count, 1, (i) => {
+      const segment = {
+        sourcePort: 1_000 + (i % count),
+        destinationPort: 2,
+        sequence: 7 * i,
+        flags: 0x18,
+        data: data(i),
+      };
+      world.sendFromH1(tcp(out, segment));
+      if (i % 100 === 0)
+        world.sendFromH2(tcp(back, { sourcePort: 2, destinationPort: 1_000, sequence: 1, flags: 0x10 }));
+    });
+    world.run(3_000);
+    world.key('b', group('pccom', 2, 1));
+    world.key('a', group('pccom', 2, 1));
+    world.run(12_000);
+    expect(senders(world)).toEqual(['pccom 2', 'pccom 2']);
+    expect(arrived(world)).toEqual([0, 0, 0, 0, 0, 40 * count]);
+    const parts = world.crossed.filter((c) => c.from === 'a' && dprpType(c.frame.bytes) === 5);
+    expect(parts.length).toBeGreaterThanOrEqual(3);
+  });
+
+  story('traffic one way only, which is asked about again and again, keeps no rotation waiting for long', (world) => {
+    world.behaviour = { delay: 20, jitter: 10 };
+    world.key('a', group('pccom', 1));
+    world.key('b', group('pccom', 1));
+    world.run(1_000);
+    world.repeat(4_500, EVERY, (i) => world.sendFromH1(udp(out, 5000, 6000, data(i))));
+    world.run(20_000);
+    world.key('b', group('pccom', 2, 1));
+    world.key('a', group('pccom', 2, 1));
+    world.run(20_000);
+    expect(senders(world)).toEqual(['pccom 2', 'pccom 2']);
+    world.run(10_000);
+    expect(arrived(world)).toEqual([0, 0, 0, 4_500, 0, 0]);
+  });
+
+  story('a day of traffic renews the keys without a new version, and loses nothing', (world) => {
+    world.behaviour = { delay: 20 };
+    world.key('a', group('pccom', 1));
+    world.key('b', group('pccom', 1));
+    world.run(1_000);
+    const keys = () =>
+      [...world.a.datapath.pairs.values()].map((p) => world.a.datapath.associations.sender(p)?.negotiation);
+    const packets = flow(world, 90_000_000, 60_000);
+    world.run(1_000);
+    const first = keys();
+    world.run(90_000_000);
+    expect(keys()).not.toEqual(first);
+    expect(arrived(world)).toEqual(all(packets));
+  });
+
   story('KSW is lost for seconds: what waits is not lost', (world) => {
     world.behaviour = { delay: 5 };
     world.key('a', group('pccom', 1));
@@ -241,6 +299,21 @@ describe('a gateway that loses its memory', () => {
         );
       }
     }
+  }
+
+  for (const side of ['a', 'b'] as const) {
+    story(`${side}, under traffic one way only: it heals, and nothing wrong arrives`, (world) => {
+      world.behaviour = { delay: 20, jitter: 10 };
+      world.key('a', group('pccom', 1));
+      world.key('b', group('pccom', 1));
+      world.repeat(1_500, EVERY, (i) => world.sendFromH1(udp(out, 5000, 6000, data(i))));
+      world.run(3_000);
+      world.restart(side, group('pccom', 1));
+      world.run(2_000);
+      arrived(world);
+      world.run(5_000);
+      expect(arrived(world)[3]).toBeGreaterThanOrEqual(490);
+    });
   }
 
   story('a stream survives a restart of either side', (world) => {
