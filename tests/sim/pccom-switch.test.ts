@@ -316,6 +316,36 @@ describe('a gateway that loses its memory', () => {
     });
   }
 
+  for (let i = 0; i < 4; i++) {
+    story(`both at once, while packets of before are still on their way: nothing wrong arrives (${i})`, (world) => {
+      world.behaviour = { delay: 5, jitter: 60 };
+      world.key('a', group('pccom', 1));
+      world.key('b', group('pccom', 1));
+      flow(world, 4_000);
+      world.run(2_000);
+      for (const side of ['a', 'b'] as const) world.restart(side, group('pccom', 1));
+      world.run(3_000);
+      expect(Math.min(...arrived(world))).toBeGreaterThan(300);
+    });
+  }
+
+  for (let i = 0; i < 4; i++) {
+    story(`the far end still takes what comes for older keys: nothing is sent before it knows (${i})`, (world) => {
+      world.behaviour = { delay: 5, jitter: 30 };
+      world.key('a', group('pccom', 1));
+      world.key('b', group('pccom', 1));
+      world.run(1_000);
+      flow(world, 500);
+      world.run(3_000);
+      arrived(world);
+      world.restart('a', group('pccom', 1));
+      world.run(1_000);
+      world.repeat(200, 1, (n) => world.sendFromH1(udp(out, 5000, 6000, data(n))));
+      world.run(3_000);
+      expect(arrived(world)).toEqual([0, 0, 0, 200, 0, 0]);
+    });
+  }
+
   story('a stream survives a restart of either side', (world) => {
     world.behaviour = { delay: 10, jitter: 10, loss: 0.02, duplicates: 0.02 };
     world.key('a', group('pccom', 1));
