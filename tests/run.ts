@@ -1,8 +1,9 @@
 /**
- * What `npm test` runs: style, then unit, sim and lab tests. `npm test -- unit lab` runs only those parts.
+ * What `npm test` runs: style, then unit tests, those of the addon once more under sanitizers, sim and lab tests.
+ * `npm test -- unit lab` runs only those parts.
  * Says plainly what could not be run and why; under CI that is a failure, and so is a skipped test.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,14 +20,16 @@ interface Outcome {
   readonly notRun: readonly string[];
 }
 
-/** Runs a program of this repository; what it prints is seen. Returns its exit code. */
-function show(program: string, ...args: string[]): Promise<number> {
+/** Runs a program of this repository, with `more` in its environment; what it prints is seen. Returns its exit code. */
+function showIn(more: Readonly<Record<string, string>>, program: string, ...args: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit' });
+    const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...more } });
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
   });
 }
+
+const show = (program: string, ...args: string[]) => showIn({}, program, ...args);
 
 /** A program that npm installed, on the Node that runs this. */
 const installed = (path: string, ...args: string[]) => show(process.execPath, join('node_modules', path), ...args);
@@ -60,18 +63,31 @@ interface VitestReport {
   }[];
 }
 
-async function vitest(project: 'unit' | 'sim' | 'lab'): Promise<Outcome> {
+interface Choice {
+  /** Its name in the outcome; the project's unless it is said. */
+  readonly part?: string;
+  /** Of the files, only those whose path has one of these in it; and none of those without. */
+  readonly files?: readonly string[];
+  readonly without?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+async function vitest(project: 'unit' | 'sim' | 'lab', choice: Choice = {}): Promise<Outcome> {
+  const { part = project, files = [], without = [], environment = {} } = choice;
   const folder = join('tests', project);
   if (globSync(join(folder, '**/*.test.ts'), { cwd: ROOT }).length === 0) {
-    return { part: project, passed: 0, failed: 0, notRun: [`${folder} has no tests`] };
+    return { part, passed: 0, failed: 0, notRun: [`${folder} has no tests`] };
   }
   const scratch = mkdtempSync(join(tmpdir(), 'gscip-tests-'));
   const report = join(scratch, 'report.json');
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const code = await installed('vitest/vitest.mjs', 'run', '--project', project, '--allowOnly=false', ...reporters);
-    if (!existsSync(report)) return { part: project, passed: 0, failed: 1, notRun: [] };
-    return counted(project, JSON.parse(readFileSync(report, 'utf8')) as VitestReport, code);
+    const words = ['run', '--project', project, '--allowOnly=false', ...reporters];
+    const exclude = without.flatMap((path) => ['--exclude', path]);
+    const program = join('node_modules', 'vitest/vitest.mjs');
+    const code = await showIn(environment, process.execPath, program, ...words, ...exclude, ...files);
+    if (!existsSync(report)) return { part, passed: 0, failed: 1, notRun: [] };
+    return counted(part, JSON.parse(readFileSync(report, 'utf8')) as VitestReport, code);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -90,6 +106,52 @@ function counted(part: string, report: VitestReport, code: number): Outcome {
 
 const passedOrSkipped = ({ status }: { readonly status: string }): boolean => status !== 'failed';
 
+/* ---- sanitizers ---------------------------------------------------------------------------------------------------- */
+
+const SANITIZED_ADDON = join(ROOT, 'build', 'sanitized', 'gscip.node');
+const SANITIZERS = '-fsanitize=address,undefined -fno-sanitize-recover=all -shared-libasan';
+/** Tests that drive the addon. */
+const OF_THE_ADDON = [
+  'tests/unit/native/',
+  'tests/unit/port/packet',
+  'tests/unit/port/fanout',
+  'tests/unit/transform/providers',
+];
+/** Looks for keys in the process's memory: the sanitizer keeps what was freed, so that is for the addon as it is shipped. */
+const RESIDUES = 'tests/unit/transform/providers-residue.test.ts';
+
+/** The sanitizers' runtime, which must be in the process before the addon; undefined where clang or it is not installed. */
+function sanitizerRuntime(): string | undefined {
+  const processor = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  try {
+    const words = [`-print-file-name=libclang_rt.asan-${processor}.so`];
+    const path = execFileSync('clang', words, { encoding: 'utf8' }).trim();
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A finding ends the process of its test file with a report, and that fails the run. */
+async function sanitizers(): Promise<Outcome> {
+  const part = 'sanitizers';
+  const runtime = sanitizerRuntime();
+  if (runtime === undefined) {
+    const obstacle = 'they need clang and its runtime: apt-get install clang libclang-rt-14-dev';
+    return { part, passed: 0, failed: 0, notRun: [obstacle] };
+  }
+  const build = { CC: 'clang', EXTRA_CFLAGS: SANITIZERS, OUT: SANITIZED_ADDON };
+  if ((await showIn(build, 'sh', 'gateway/native/build', '--quiet')) !== 0)
+    return { part, passed: 0, failed: 1, notRun: [] };
+  console.log(`the addon with address and undefined-behaviour sanitizers: ${OF_THE_ADDON.join(', ')}`);
+  console.log(`for the addon as it is shipped only: ${RESIDUES}`);
+  /* Node itself does not free everything at its end. */
+  const environment = { GSCIP_ADDON: SANITIZED_ADDON, LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0' };
+  return vitest('unit', { part, files: OF_THE_ADDON, without: [RESIDUES], environment });
+}
+
+/* ---- labs ---------------------------------------------------------------------------------------------------------- */
+
 /** Why the labs cannot run here; undefined when they can. */
 function labObstacle(): string | undefined {
   if (process.platform !== 'linux') return 'labs need Linux network namespaces';
@@ -107,6 +169,7 @@ async function lab(): Promise<Outcome> {
 const PARTS: Readonly<Record<string, () => Promise<Outcome>>> = {
   style,
   unit: () => vitest('unit'),
+  sanitizers,
   sim: () => vitest('sim'),
   lab,
 };

@@ -10,4 +10,6 @@ export interface Native extends NativeChecksum, NativeCiphers, NativeProcess, Na
   layout(): Record<string, number>;
 }
 
-export const native = createRequire(import.meta.url)('../../build/gscip.node') as Native;
+/** Another build of the same sources may be tested: tests/run.ts does so with one that has sanitizers. */
+const file = process.env.GSCIP_ADDON ?? '../../build/gscip.node';
+export const native = createRequire(import.meta.url)(file) as Native;
