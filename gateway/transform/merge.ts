@@ -127,8 +127,8 @@ function take(work: Work, r: number): void {
   const payload = l4 + ((slab[l4 + TCP_DATA_OFFSET] >>> 4) << 2);
   const length = link + records[r + F_LENGTH] - payload;
   const flags = slab[l4 + TCP_FLAGS];
-  const plain = v4 ? isPlainIpv4(slab, view, l3, l4) : l4 - l3 === IPV6_HEADER;
-  const mergeable = plain && length > 0 && (flags & ALONE) === 0;
+  const mergeable =
+    length > 0 && (flags & ALONE) === 0 && (v4 ? isPlainIpv4(slab, view, l3, l4) : l4 - l3 === IPV6_HEADER);
   let run = runOf(view, l3, l4, v4);
   if (run >= 0) {
     if (mergeable && joins(view, records, run, r, l3, l4, payload, length, v4)) {
