@@ -139,8 +139,8 @@ export class Associations {
   /** By SealedState.slot: settling a batch finds the replay window here. */
   readonly bySlot: (Association | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Told when a pair lost the association that it sent with. */
-  onSenderEnded: (pair: Pair<Association>) => void = () => {};
+  /** Told when a pair lost an association. */
+  onEnded: (pair: Pair<Association>) => void = () => {};
   readonly #provider: CipherProvider;
   readonly #flush: () => void;
   readonly #ending = new Set<Association>();
@@ -282,14 +282,18 @@ export class Associations {
     this.#places -= association.keys.length;
     pair.associations[state.generation] = undefined;
     if (pair.receiving === state.generation) pair.receiving = NO_FORM;
-    if (pair.sendGeneration !== state.generation) return;
+    if (pair.sendGeneration === state.generation) this.#succeed(pair);
+    this.onEnded(pair);
+  }
+
+  /** The newest that may. */
+  #succeed(pair: Pair<Association>): void {
     pair.sendGeneration = -1;
     for (const other of pair.associations) {
       if (other === undefined || other.state instanceof PccomState) continue;
       const best = this.sender(pair);
       if (best === undefined || other.installedAt > best.installedAt) pair.sendGeneration = other.state.generation;
     }
-    this.onSenderEnded(pair);
   }
 
   endAll(pair: Pair<Association>): void {

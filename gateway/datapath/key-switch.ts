@@ -63,7 +63,7 @@ export class KeySwitches {
 
   constructor(parts: KeySwitchParts) {
     this.#parts = parts;
-    parts.associations.onSenderEnded = (pair) => this.#senderEnded(pair);
+    parts.associations.onEnded = (pair) => this.#ended(pair);
   }
 
   /* ---- what DPRP asks (§ 11.1) ---- */
@@ -311,10 +311,10 @@ export class KeySwitches {
     this.#parts.lane.releaseHeld(pair, now);
   }
 
-  #senderEnded(pair: Pair<Association>): void {
+  #ended(pair: Pair<Association>): void {
     const running = this.#running.get(pair);
     if (running === undefined) return;
-    if (!running.target.ended) {
+    if (!running.target.ended && this.#parts.associations.sender(pair) === undefined) {
       pair.sendGeneration = running.target.state.generation;
       pair.switching = CLOSED;
       if (!running.sent) running.old = undefined;

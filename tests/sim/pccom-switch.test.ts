@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import type { TransformName } from '#dprp/spec.ts';
+import { fakeFrame } from '#port/fake.ts';
 import { GE_A } from '../kit/dprp-world.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
 import { type Ends, echo, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
@@ -133,6 +134,28 @@ describe('rotation', () => {
     );
   }
 
+  for (let i = 0; i < 4; i++) {
+    story(`a stream that loses much comes whole, although keys change again at once (${i})`, (world) => {
+      world.behaviour = { delay: 40, jitter: 120, loss: 0.15 };
+      world.key('a', group('pccom', 1));
+      world.key('b', group('pccom', 1));
+      const bytes = Uint8Array.from(randomBytes(800_000));
+      const stream = new SimStream(world, 4, bytes, 1_000);
+      stream.start();
+      world.run(5_000);
+      for (let version = 2; version <= 6; version++) {
+        const held = Array.from({ length: version }, (_, n) => version - n);
+        world.key('a', group('pccom', ...held));
+        world.key('b', group('pccom', ...held));
+        world.run(1_100);
+      }
+      expect(stream.complete).toBe(false);
+      world.run(600_000);
+      expect(stream.complete).toBe(true);
+      expect(Buffer.compare(stream.received, bytes)).toBe(0);
+    });
+  }
+
   story('of many connections every one is told where its keys change', (world) => {
     world.behaviour = { delay: 20, jitter: 10 };
     world.key('a', group('pccom', 1));
@@ -215,6 +238,21 @@ function arrivedOnce(world: SimWorld): number[] {
   counted.set(world, known);
   return known;
 }
+
+describe('a pair that nobody spoke about', () => {
+  story('packets that somebody made up before the keys were there never reach the device', (world) => {
+    world.behaviour = { delay: 5 };
+    world.key('a', group('pccom', 1));
+    world.key('b', group('pccom', 1));
+    world.run(1_000);
+    for (let i = 0; i < 5; i++) world.wire.left.send(fakeFrame(udp(out, 5000, 6000, randomBytes(40))));
+    world.run(50);
+    const packets = flow(world, 1_000);
+    world.run(3_000);
+    expect(arrived(world)).toEqual(all(packets));
+    expect(world.b.drops()['pccom-before-switch']).toBe(5);
+  });
+});
 
 describe('a pair that both ends begin at once', () => {
   for (let i = 0; i < 12; i++) {
