@@ -15,8 +15,6 @@ import {
   IPV4_FLAGS_OFFSET,
   IPV4_HEADER,
   IPV4_ID,
-  IPV4_MF,
-  IPV4_OFFSET_MASK,
   IPV4_SOURCE,
   ipv4ChecksumIsRight,
   ipv4SetTotalLength,
@@ -128,7 +126,9 @@ function take(work: Work, r: number): void {
   const length = link + records[r + F_LENGTH] - payload;
   const flags = slab[l4 + TCP_FLAGS];
   const mergeable =
-    length > 0 && (flags & ALONE) === 0 && (v4 ? isPlainIpv4(slab, view, l3, l4) : l4 - l3 === IPV6_HEADER);
+    length > 0 &&
+    (flags & ALONE) === 0 &&
+    (v4 ? l4 - l3 === IPV4_HEADER && ipv4ChecksumIsRight(slab, l3) : l4 - l3 === IPV6_HEADER);
   let run = runOf(view, l3, l4, v4);
   if (run >= 0) {
     if (mergeable && joins(view, records, run, r, l3, l4, payload, length, v4)) {
@@ -150,15 +150,6 @@ function take(work: Work, r: number): void {
   runs[run + R_SIZE] = length;
   runs[run + R_BYTES] = length;
   runs[run + R_JOINED] = 0;
-}
-
-/** The link cuts a superpacket with the same short header for all: no options, no fragment, no error to be repaired. */
-function isPlainIpv4(slab: Uint8Array, view: DataView, l3: number, l4: number): boolean {
-  return (
-    l4 - l3 === IPV4_HEADER &&
-    (view.getUint16(l3 + IPV4_FLAGS_OFFSET) & (IPV4_MF | IPV4_OFFSET_MASK)) === 0 &&
-    ipv4ChecksumIsRight(slab, l3)
-  );
 }
 
 /** The run of the flow (IP version, addresses, ports), -1 where none is open. */
@@ -211,13 +202,13 @@ function joins(
     (v4
       ? view.getUint16(l3 + IPV4_ID) === runs[run + R_ID] &&
         view.getUint16(l3) === view.getUint16(firstL3) &&
+        /* Flags, offset and TTL. */
         view.getInt32(l3 + IPV4_FLAGS_OFFSET) >>> 8 === view.getInt32(firstL3 + IPV4_FLAGS_OFFSET) >>> 8
       : view.getInt32(l3) === view.getInt32(firstL3) &&
         view.getUint16(l3 + IPV6_NEXT_HEADER) === view.getUint16(firstL3 + IPV6_NEXT_HEADER)) &&
     linkBytes === firstL3 - firstLink &&
-    /* Link headers are 2 bytes longer than whole words: the last word is read across the one before. */
+    /* The type behind these words tells the IP version, which is the flow's. */
     sameWords(view, link, firstLink, linkBytes - 2) &&
-    view.getInt32(l3 - 4) === view.getInt32(firstL3 - 4) &&
     records[r + F_VLAN_TCI] === records[first + F_VLAN_TCI] &&
     records[r + F_VLAN_TPID] === records[first + F_VLAN_TPID] &&
     records[r + F_PORT] === records[first + F_PORT]
@@ -235,7 +226,6 @@ function join(
   length: number,
 ): void {
   records[runs[run + R_NEWEST] + F_NEXT] = r / F_STRIDE + 1;
-  records[r + F_NEXT] = 0;
   records[r + F_OFFSET] = payload;
   records[r + F_LENGTH] = length;
   records[r + F_FLAGS] |= VNET_JOINED;

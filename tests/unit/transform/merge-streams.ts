@@ -90,7 +90,7 @@ export function bytesOf(s: Shape, payload: Buffer): Uint8Array {
   const options = Buffer.from(s.options, 'hex');
   const bytes = tcpPacket({ ...s.ip, ...(extra !== undefined && { extra }) }, { ...s.tcp, options, payload }, s.back);
   const l3 = s.ip.tagged ? 18 : 14;
-  bytes[11] = s.mac;
+  bytes[s.mac & 1 ? 5 : 11] = s.mac;
   if (s.ip.version === 6) bytes[l3 + 3] = s.flowLabel;
   if (s.ip.version === 4 && s.badHeaderChecksum) bytes[l3 + 10] ^= 0x40;
   return bytes;

@@ -18,8 +18,10 @@ import {
   F_LENGTH,
   F_NEXT,
   F_OFFSET,
+  F_PORT,
   F_STRIDE,
   F_VLAN_TCI,
+  F_VLAN_TPID,
   GSO_NONE,
   GSO_TCPV4,
   GSO_TCPV6,
@@ -133,7 +135,7 @@ describe('random streams', () => {
   test('are merged as the twin merges them, and cut again are what they were', () => {
     let merged = 0;
     fc.assert(
-      fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 20, maxLength: 40 }), (steps) => {
         const shapes = shapesOf(steps);
         const batch = new Batch();
         for (const [i, s] of shapes.entries()) batch.add(bytesOf(s, payloadOf(i, s.length)), KIND_OPENED, s.tag);
@@ -150,7 +152,7 @@ describe('random streams', () => {
 
   test('of more flows than can be open keep every flow’s order', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(MERGE_FLOWS + 4), { maxLength: 120 }), (order) => {
+      fc.property(fc.array(fc.nat(MERGE_FLOWS + 4), { minLength: 60, maxLength: 120 }), (order) => {
         const flows = Array.from({ length: MERGE_FLOWS + 5 }, () => begun(0));
         const batch = new Batch();
         order.forEach((flow, i) => {
@@ -241,6 +243,43 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
       batch,
       batch.expected.map(() => ''),
     );
+  });
+});
+
+describe('what looks alike and is not', () => {
+  const stream = (flow: number, i: number): Shape => {
+    const shape = advanced({ ...begun(flow), length: 50 }, 50 * i);
+    return { ...shape, ip: { ...shape.ip, id: (shape.ip.id + i) & 0xffff } };
+  };
+
+  test('a tag that reads like the end of a MAC address', () => {
+    const batch = new Batch();
+    const tagged = stream(0, 0);
+    batch.add(bytesOf({ ...tagged, ip: { ...tagged.ip, tagged: true }, mac: 0x64 }, payloadOf(0, 50)));
+    batch.add(bytesOf({ ...stream(0, 1), mac: 0x64 }, payloadOf(1, 50)));
+    mergeOpened(batch.work);
+    expect(batch.groups()).toEqual([[0], [1]]);
+  });
+
+  test('an IPv6 address that holds both IPv4 addresses', () => {
+    const batch = new Batch();
+    for (const [i, flow] of [1, 0, 1].entries()) {
+      const bytes = bytesOf(stream(flow, i >> 1), payloadOf(i, 50));
+      if (flow === 1) bytes.set([10, 0, 0, 5, 192, 0, 2, 77], 14 + 12);
+      batch.add(bytes);
+    }
+    mergeOpened(batch.work);
+    expect(batch.groups()).toEqual([[0, 2], [1]]);
+  });
+
+  test('frames for another port, or with another kind of tag beside them', () => {
+    for (const column of [F_PORT, F_VLAN_TPID]) {
+      const batch = new Batch();
+      for (let i = 0; i < 3; i++) batch.add(bytesOf(stream(0, i), payloadOf(i, 50)), KIND_OPENED, 5);
+      batch.work.records[F_STRIDE + column] = 0x88a8;
+      mergeOpened(batch.work);
+      expect(batch.groups()).toEqual([[0], [1], [2]]);
+    }
   });
 });
 
