@@ -97,7 +97,7 @@ export class KeySwitches {
 
   /* ---- what agreements do ---- */
 
-  /** A `pccom` agreement was installed. `send`: nothing older serves the pair. */
+  /** A `pccom` agreement was installed. `send`: it may be sent with at once. */
   installed(association: Association, send: boolean, wasPlain: boolean, now: Millis): void {
     const { pair } = association;
     if (wasPlain && association.peerSends !== true) {
@@ -106,9 +106,10 @@ export class KeySwitches {
     }
     if (association.peerSends === true) pair.receiving = association.state.generation;
     const { associations } = this.#parts;
+    const old = associations.sender(pair);
     if (association.sends) {
-      if (send || associations.sender(pair) === undefined) associations.sendWith(association);
-    } else if (send || associations.sender(pair) === undefined) this.#close(association, now);
+      if (send || old === undefined) associations.sendWith(association);
+    } else if (old === undefined || (send && !bothHold(old, association))) this.#close(association, now);
   }
 
   /** Both ends hold it. */
@@ -198,9 +199,7 @@ export class KeySwitches {
     }
     const old = this.#parts.associations.sender(pair);
     if (old === target) return;
-    const common =
-      old !== undefined && old.transform !== 'sealed' && ((target.common >> old.state.generation) & 1) === 1;
-    if (!common) {
+    if (old === undefined || old.transform === 'sealed' || !bothHold(old, target)) {
       this.#close(target, now);
       return;
     }
@@ -360,6 +359,12 @@ export class KeySwitches {
     const end = (frame.sequence + Math.max(1, frame.payloadLength)) | 0;
     return ((end - cut) | 0) > 0;
   }
+}
+
+/** The far end holds `old`, as its list said when `next` was negotiated, or as it confirmed meanwhile. */
+function bothHold(old: Association, next: Association): boolean {
+  if (((next.common >> old.state.generation) & 1) === 1) return true;
+  return old.confirmed && old.installedAt >= next.installedAt - next.took;
 }
 
 /** § 11.5: how long what is not TCP is silent before KSW, ms. */
