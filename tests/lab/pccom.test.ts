@@ -61,9 +61,8 @@ describe.each([1, 2])('workers: %i', (workers) => {
     const before = await Capture.start(lab, net.h1, 'eth0', filter);
     const between = await Capture.start(lab, net.wan, net.wanLinks.a, filter);
     const sizes = [16, 17, 31, 100, 576, 1_000, 1_472, 3_000];
-    for (const size of sizes) {
-      expect(await ping(net.h1, H2.v4, { size, count: 2, interval: 0.01 })).toMatchObject({ answered: 2 });
-    }
+    /* One by one: once ping has an answer it waits for the next no longer than two round trips, and a key switch may. */
+    for (const size of [...sizes, ...sizes]) expect(await ping(net.h1, H2.v4, { size })).toMatchObject({ answered: 1 });
     const lengths = async (capture: Capture) =>
       (await capture.stop()).map(({ bytes }) => bytes.length).sort((a, b) => a - b);
     const [own, seen] = [await lengths(before), await lengths(between)];
