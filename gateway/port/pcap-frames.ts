@@ -100,9 +100,10 @@ export class FrameCutter {
     this.#isUdp = gso === GSO_UDP_L4;
     const known = this.#isUdp || gso === (isIpv4 ? GSO_TCPV4 : GSO_TCPV6);
     if (!known || segment < 1 || header < IPV4_HEADER || this.#l4 < this.#l3 + header) return EINVAL;
-    if (this.#l4 + (this.#isUdp ? UDP_HEADER : TCP_HEADER) > this.#length) return EINVAL;
+    const least = this.#l4 + (this.#isUdp ? UDP_HEADER : TCP_HEADER);
+    if (least > this.#length) return EINVAL;
     this.#payload = this.#l4 + (this.#isUdp ? UDP_HEADER : (whole[this.#l4 + 12] >>> 4) * 4);
-    if (this.#payload < this.#l4 + UDP_HEADER || this.#payload > this.#length) return EINVAL;
+    if (this.#payload < least || this.#payload > this.#length) return EINVAL;
     this.#segment = segment;
     if (l4 >= 0) {
       /* The field holds the pseudo-header's sum with the superpacket's length, whichever addresses are in it. */
