@@ -4,13 +4,25 @@ import { fill, type Values } from '#terminal/message.ts';
 
 export const messages = {
   usage: {
-    en: 'npm run bench -- [ROW…] [--profile {profiles}] [--json FILE]\nrows: {rows} (all when none is named)',
-    ja: 'npm run bench -- [測定項目…] [--profile {profiles}] [--json ファイル]\n測定項目: {rows}(省略時はすべて)',
+    en:
+      'npm run bench -- [ROW…] [--rows ROW,…] [--modes MODE,…] [--profile {profiles}] [--samples N] [--json FILE]\n' +
+      'rows: {rows} (all when none is named)\nmodes: {modes} (all when none is named)',
+    ja:
+      'npm run bench -- [測定項目…] [--rows 測定項目,…] [--modes 方式,…] [--profile {profiles}] [--samples 回数] ' +
+      '[--json ファイル]\n測定項目: {rows}(省略時はすべて)\n方式: {modes}(省略時はすべて)',
   },
   'unknown-row': { en: 'there is no row {row}; rows: {rows}', ja: '測定項目{row}はありません。測定項目: {rows}' },
+  'unknown-mode': {
+    en: '--modes: there is no mode {mode}; modes: {modes}',
+    ja: '--modes: 方式{mode}はありません。方式: {modes}',
+  },
   'unknown-profile': {
     en: '--profile: there is no profile {profile}; profiles: {profiles}',
     ja: '--profile: プロファイル{profile}はありません。プロファイル: {profiles}',
+  },
+  'bad-samples': {
+    en: '--samples: a whole number from 1 to {most}; not {samples}',
+    ja: '--samples: 1～{most}の整数を指定してください。{samples}は使えません',
   },
   'unknown-option': {
     en: 'there is no option {option}; --help shows what there is',
@@ -28,11 +40,13 @@ export const messages = {
   failed: { en: 'the benchmark failed: {error}', ja: 'ベンチマークに失敗しました: {error}' },
 
   /* while it runs */
-  building: {
-    en: 'building two labs: kernel bridges, gateways',
-    ja: '2つのラボを構築しています: カーネルブリッジ、ゲートウェイ',
+  installing: {
+    en: 'installing Debian packages: {packages}',
+    ja: 'Debianパッケージをインストールしています: {packages}',
   },
-  measuring: { en: 'measuring {row}', ja: '{row}を測定しています' },
+  building: { en: 'building the lab of {mode}', ja: '{mode}のラボを構築しています' },
+  'mode-missing': { en: 'not available: {reason}', ja: '利用できません: {reason}' },
+  measuring: { en: 'measuring {row} ({profile})', ja: '{row}を測定しています({profile})' },
   removing: { en: 'removing the labs', ja: 'ラボを削除しています' },
 
   /* the environment */
@@ -57,14 +71,42 @@ export const messages = {
 
   /* the table */
   row: { en: 'row', ja: '測定項目' },
-  plain: { en: 'plain', ja: 'plain' },
-  sealed: { en: 'sealed', ja: 'sealed' },
-  ratio: { en: 'ratio', ja: '比' },
+  mode: { en: 'mode', ja: '方式' },
+  'to-plain': { en: '/ plain', ja: '/ plain' },
+  'to-peer': { en: '× best peer', ja: '×最良の他方式' },
   added: { en: 'added', ja: '増分' },
   spread: {
-    en: 'Medians of {samples} samples that alternate between plain and sealed (smallest–largest).',
-    ja: 'plainとsealedで交互に取った{samples}回の測定の中央値(最小～最大)。',
+    en:
+      'Medians of {samples} samples, modes in turns; ± is half the range. “/ plain” is a plain ratio; ' +
+      '“× best peer” is above 1 where the gateway is better.',
+    ja:
+      '方式を交互に替えて取った{samples}回の測定の中央値。±は範囲の半分。「/ plain」は単純な比、' +
+      '「×最良の他方式」はゲートウェイが優れていれば1を超える。',
   },
+
+  /* targets */
+  target: { en: 'target (profile wire)', ja: '目標(プロファイルwire)' },
+  'target-first': { en: 'first', ja: '当初' },
+  'target-aim': { en: 'aim', ja: '目標' },
+  'target-figure': { en: 'measured', ja: '測定値' },
+  'target-holds': { en: 'holds', ja: '判定' },
+  'holds-aim': { en: 'aim reached', ja: '目標達成' },
+  'holds-first': { en: 'first target reached', ja: '当初目標達成' },
+  'holds-no': { en: 'no', ja: '未達' },
+  'holds-unknown': { en: 'not measured', ja: '未測定' },
+  'target-tcp-plain': { en: 'TCP, ratio to plain', ja: 'TCP、plainとの比' },
+  'target-tcp-peer': { en: 'TCP, times the best peer', ja: 'TCP、最良の他方式との比' },
+  'target-verdict': { en: 'plaintext verdict, ratio to the kernel bridge', ja: '平文判定、カーネルブリッジとの比' },
+  'target-udp64': { en: '64-byte UDP, times the best peer', ja: '64バイトUDP、最良の他方式との比' },
+  'target-download': { en: 'download at 1 Gbit/s, plain = 1', ja: '1 Gbit/sでのダウンロード、plain = 1' },
+  'target-negotiation': { en: 'cold pair, added to a TCP connect, ms', ja: '未知の組、TCP接続への増分(ms)' },
+  'target-known': { en: 'known pair, added to a TCP connect, ms', ja: '既知の組、TCP接続への増分(ms)' },
+  'target-ike': { en: 'IKEv2 / DPRP negotiation time', ja: 'IKEv2 / DPRPのネゴシエーション時間' },
+  'target-negotiations': { en: 'negotiations a second, one worker', ja: '毎秒のネゴシエーション数、1ワーカー' },
+  'target-pit-flow': { en: 'memory per flow at a million, B', ja: '100万件でのフロー1件のメモリ(B)' },
+  'target-pit-pair': { en: 'memory per pair at a million, B', ja: '100万件での組1件のメモリ(B)' },
+  'target-ping': { en: 'ping round trip added, known pair, ms', ja: '既知の組、ping往復時間の増分(ms)' },
+  'target-memory': { en: 'memory of an idle gateway, MB', ja: '待機中のゲートウェイのメモリ(MB)' },
 
   /* what each row is */
   'is-memory': {
@@ -80,12 +122,20 @@ export const messages = {
     ja: '起動後100番目の組のTCP接続時間',
   },
   'is-negotiation': {
-    en: 'TCP connect between addresses that never spoke, pairs {first} to {last} after the start; neighbours known',
-    ja: '一度も通信していないアドレス間のTCP接続時間(起動後{first}～{last}番目の組、隣接アドレスは解決済み)',
+    en:
+      'TCP connect between addresses that never spoke, pairs {first} to {last} after the start; neighbours known. ' +
+      'wireguard-go: after its session was forgotten',
+    ja:
+      '一度も通信していないアドレス間のTCP接続時間(起動後{first}～{last}番目の組、隣接アドレスは解決済み)。' +
+      'wireguard-go: セッションを破棄した後',
   },
   'is-negotiation-own': {
-    en: "of this, by the gateway's own clock: from the first DDE to usable keys (status)",
-    ja: 'そのうち、ゲートウェイ自身の計測による最初のDDEから鍵が使えるまでの時間(status)',
+    en:
+      "by the gateway's own clock: from the first DDE to usable keys (status). strongswan: from the start of IKE to " +
+      'the CHILD_SA as charon logs it, mean of {count}',
+    ja:
+      'ゲートウェイ自身の計測による、最初のDDEから鍵が使えるまでの時間(status)。' +
+      'strongswan: charonのログによるIKE開始からCHILD_SA確立まで({count}回の平均)',
   },
   'is-known': {
     en: 'TCP connect of a new flow between addresses that are negotiated',
@@ -111,15 +161,41 @@ export const messages = {
       '相手ホストのUDPに到達した64バイトのデータグラム(読み取りの遅れを問わず、相手のカーネルが計数)。' +
       'iperf3、1ストリームで{offers}を各{seconds}秒送信し、最も多く届いた回の値',
   },
+  'is-verdict': {
+    en: 'the same, {seconds} s, between a pair that gateways without a common group let pass in plaintext',
+    ja: '共通の通信グループがなく、平文で通過する組での同じ測定({seconds}秒)',
+  },
+  'is-download': {
+    en: '{megabytes} MB over HTTP, nginx to curl, on a link shaped to 1 Gbit/s in both directions',
+    ja: '双方向1 Gbit/sに制限したリンクで、nginxからcurlへHTTPで{megabytes} MB',
+  },
+  'is-negotiations': {
+    en: 'what one worker could negotiate and do nothing else: its slower side',
+    ja: '1ワーカーがネゴシエーションだけを行う場合の回数(遅い側)',
+  },
+  'is-negotiations-initiator': { en: 'the same, as initiator', ja: '同、開始側' },
+  'is-negotiations-responder': { en: 'the same, as responder', ja: '同、応答側' },
+  'is-pit-flow': {
+    en: 'a frame finds and counts its flow, in a random order, with so many flows in the table',
+    ja: 'フロー表の登録数ごとの、ランダムな順でフローを検索し計数する時間',
+  },
+  'is-pit-pair': {
+    en: 'a frame finds its pair, in a random order, with so many pairs in the table',
+    ja: '組の表の登録数ごとの、ランダムな順で組を検索する時間',
+  },
+  'is-pit-entry': {
+    en: 'memory per entry, index included, at a million',
+    ja: '100万件での1件あたりのメモリ(索引を含む)',
+  },
   'offer-unlimited': { en: 'no limit', ja: '無制限' },
   'offer-rate': { en: '{rate}/s', ja: '毎秒{rate}' },
   'frames-above': {
-    en: 'sealed: frames on the inner port have {bytes} B on average, above 10 KB: superpackets arrive',
-    ja: 'sealed: innerポートのフレームは平均{bytes} Bで10 KBを上回る(結合済みパケットで到着)',
+    en: 'frames on the inner port have {bytes} B on average, above 10 KB: superpackets arrive',
+    ja: 'innerポートのフレームは平均{bytes} Bで10 KBを上回る(結合済みパケットで到着)',
   },
   'frames-below': {
-    en: 'sealed: frames on the inner port have {bytes} B on average, below 10 KB: few or no superpackets arrive',
-    ja: 'sealed: innerポートのフレームは平均{bytes} Bで10 KBを下回る(結合済みパケットは少ないか、ない)',
+    en: 'frames on the inner port have {bytes} B on average, below 10 KB: few or no superpackets arrive',
+    ja: 'innerポートのフレームは平均{bytes} Bで10 KBを下回る(結合済みパケットは少ないか、ない)',
   },
 } satisfies Record<string, Text>;
 

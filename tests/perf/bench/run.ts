@@ -1,18 +1,23 @@
 /**
  * The benchmark from its command line to its exit code (0 measured, 1 failed, 2 usage). What two gateways cost: the same
- * load, in turns, through kernel bridges and through gateways that seal. Prints figures and asserts nothing.
+ * load, in turns, through kernel bridges, through gateways, through other people's tunnels. Prints figures and asserts
+ * nothing.
  */
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Lab } from '#kit/lab.ts';
-import { PROFILES } from '#kit/machine.ts';
+import type { Lab } from '#kit/lab.ts';
+import { PROFILES, type Profile } from '#kit/machine.ts';
 import { languageOf } from '#terminal/language.ts';
-import { type Asked, Misunderstood, parseArguments, ROWS } from './arguments.ts';
-import { environmentOf, loadNow } from './environment.ts';
-import { sideBySide } from './lab.ts';
-import { MEASURES, ROUNDS } from './measures.ts';
+import { type Asked, Misunderstood, parseArguments, ROWS, type RowName } from './arguments.ts';
+import { environmentOf, loadNow, type Missing } from './environment.ts';
+import { type BenchLab, build, changeProfile } from './lab.ts';
+import { MEASURES } from './measures.ts';
 import { type Say, sayIn } from './messages.ts';
-import { environmentLines, type Result, reportOf, resultLines } from './table.ts';
+import { isPeer, MODES, type Mode } from './modes.ts';
+import { installPackages } from './packages.ts';
+import { type Result, reportOf } from './result.ts';
+import { briefly, environmentLines, resultLines, targetLines } from './table.ts';
+import { standings } from './targets.ts';
 
 const progress = (line: string): void => console.error(line);
 
@@ -29,7 +34,8 @@ export async function runBenchmark(words: readonly string[]): Promise<number> {
   try {
     const asked = parseArguments(words);
     if (asked.help) {
-      console.log(say('usage', { profiles: PROFILES.join('|'), rows: ROWS.join(', ') }));
+      const profiles = [...PROFILES, 'all'].join('|');
+      console.log(say('usage', { profiles, rows: ROWS.join(', '), modes: MODES.join(', ') }));
       return 0;
     }
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
@@ -44,10 +50,12 @@ export async function runBenchmark(words: readonly string[]): Promise<number> {
       console.error(say(error.key, error.values));
       return 2;
     }
-    if (!interrupted) console.error(say('failed', { error: error instanceof Error ? error.message : String(error) }));
+    if (!interrupted) console.error(say('failed', { error: messageOf(error) }));
     return 1;
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Before minutes of measuring. @throws Misunderstood */
 function checkFolder(file: string): void {
@@ -59,28 +67,64 @@ function checkFolder(file: string): void {
   }
 }
 
-async function measureAll({ rows, profile, json }: Asked, say: Say): Promise<void> {
+/** Rows that load no lab. */
+const COMPUTED: readonly RowName[] = ['negotiations', 'pit'];
+
+async function measureAll({ parts, modes, samples, json }: Asked, say: Say): Promise<void> {
   const loadAverage = loadNow();
-  const labs: Lab[] = [];
+  const made: Lab[] = [];
+  const needLabs = parts.some(({ rows }) => rows.some((row) => !COMPUTED.includes(row)));
   try {
-    progress(say('building'));
-    const plain = await Lab.make(profile);
-    labs.push(plain);
-    const sealed = await Lab.make(profile);
-    labs.push(sealed);
-    const sides = await sideBySide(plain, sealed);
-    const environment = await environmentOf(sides, loadAverage);
+    const { labs, missing } = needLabs ? await buildAll(modes, parts[0].profile, made, say) : { labs: [], missing: [] };
+    const profiles = parts.map(({ profile }) => profile);
+    const environment = await environmentOf(labs, missing, profiles, loadAverage);
     const results: Result[] = [];
-    for (const row of rows) {
-      progress(say('measuring', { row }));
-      results.push(...(await MEASURES[row](sides, say)));
+    for (const { profile, rows } of parts) {
+      await Promise.all(labs.map((net) => changeProfile(net, profile)));
+      for (const row of rows) {
+        progress(say('measuring', { row, profile }));
+        const measured = (await MEASURES[row]({ labs, samples }, say)).map((m) => ({ ...m, profile }));
+        for (const result of measured) progress(briefly(result));
+        results.push(...measured);
+      }
     }
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(reportOf(environment, results), undefined, 2)}\n`);
-    for (const line of [...environmentLines(environment, say), '', ...resultLines(results, ROUNDS, say)]) {
-      console.log(line);
-    }
+    const lines = [
+      ...environmentLines(environment, say),
+      '',
+      ...resultLines(results, samples, say),
+      '',
+      ...targetLines(standings(results), say),
+    ];
+    for (const line of lines) console.log(line);
   } finally {
-    progress(say('removing'));
-    await Promise.all(labs.map((lab) => lab.remove()));
+    if (made.length > 0) progress(say('removing'));
+    await Promise.all(made.map((lab) => lab.remove()));
   }
+}
+
+/** A mode that cannot be had is told and left out; without any there is nothing to measure. */
+async function buildAll(
+  modes: readonly Mode[],
+  profile: Profile,
+  made: Lab[],
+  say: Say,
+): Promise<{ readonly labs: readonly BenchLab[]; readonly missing: readonly Missing[] }> {
+  if (modes.some(isPeer)) {
+    await installPackages((names) => progress(say('installing', { packages: names.join(' ') })));
+  }
+  const labs: BenchLab[] = [];
+  const missing: Missing[] = [];
+  for (const mode of modes) {
+    progress(say('building', { mode }));
+    try {
+      labs.push(await build(mode, profile, (lab) => made.push(lab)));
+    } catch (error) {
+      const reason = messageOf(error).split('\n', 1)[0];
+      progress(`${mode}: ${say('mode-missing', { reason })}`);
+      missing.push({ mode, reason });
+    }
+  }
+  if (labs.length === 0) throw new Error(missing.map(({ mode, reason }) => `${mode}: ${reason}`).join('; '));
+  return { labs, missing };
 }

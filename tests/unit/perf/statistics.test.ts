@@ -1,7 +1,15 @@
 /** Figures are what was measured: medians, ranges, ratios, and nothing where nothing was measured. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addedToPlain, median, orderOf, ratioToPlain, summary } from '../../perf/bench/statistics.ts';
+import {
+  addedToPlain,
+  bestPeer,
+  median,
+  orderOf,
+  ratioToBestPeer,
+  ratioToPlain,
+  summary,
+} from '../../perf/bench/statistics.ts';
 
 describe('the median', () => {
   test('is the middle one, whatever the order', () => {
@@ -46,24 +54,32 @@ describe('a summary', () => {
   });
 });
 
-describe('two sides', () => {
-  test('compare by their medians', () => {
+describe('modes', () => {
+  test('compare to plain by their medians', () => {
     const samples = { plain: [10, 8, 9], sealed: [3, 100, 2] };
-    expect(ratioToPlain(samples)).toBeCloseTo(1 / 3);
-    expect(addedToPlain(samples)).toBe(-6);
+    expect(ratioToPlain(samples, 'sealed')).toBeCloseTo(1 / 3);
+    expect(addedToPlain(samples, 'sealed')).toBe(-6);
   });
 
   test('do not compare when one measured nothing', () => {
-    expect(ratioToPlain({ plain: [], sealed: [1] })).toBeUndefined();
-    expect(addedToPlain({ plain: [1], sealed: [] })).toBeUndefined();
-    expect(ratioToPlain({ plain: [0, 0], sealed: [1] })).toBeUndefined();
+    expect(ratioToPlain({ sealed: [1] }, 'sealed')).toBeUndefined();
+    expect(addedToPlain({ plain: [1] }, 'sealed')).toBeUndefined();
+    expect(ratioToPlain({ plain: [0, 0], sealed: [1] }, 'sealed')).toBeUndefined();
+    expect(ratioToBestPeer({ sealed: [1] }, 'sealed', 'more')).toBeUndefined();
+    expect(ratioToBestPeer({ strongswan: [1] }, 'pccom', 'less')).toBeUndefined();
+  });
+
+  test('compare to the best peer so that more than 1 is better for us', () => {
+    const samples = { sealed: [6], pccom: [1], 'wireguard-go': [2], strongswan: [3] };
+    expect(bestPeer(samples, 'more')).toEqual({ peer: 'strongswan', median: 3 });
+    expect(ratioToBestPeer(samples, 'sealed', 'more')).toBe(2);
+    expect(bestPeer(samples, 'less')).toEqual({ peer: 'wireguard-go', median: 2 });
+    expect(ratioToBestPeer(samples, 'pccom', 'less')).toBe(2);
+    expect(ratioToBestPeer({ pccom: [4], strongswan: [2] }, 'pccom', 'less')).toBe(0.5);
   });
 
   test('take turns at being first', () => {
-    expect([0, 1, 2].map(orderOf)).toEqual([
-      ['plain', 'sealed'],
-      ['sealed', 'plain'],
-      ['plain', 'sealed'],
-    ]);
+    expect([0, 1, 2, 3].map((round) => orderOf(['a', 'b', 'c'], round).join(''))).toEqual(['abc', 'bca', 'cab', 'abc']);
+    expect(orderOf([], 4)).toEqual([]);
   });
 });
