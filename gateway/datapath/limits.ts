@@ -41,8 +41,6 @@ export const MACS_TOLD_PER_SECOND = 500;
 export const GRACE_MS = 12_000;
 /** The same once the far end is known to send with the new one, ms: what is in flight. Generations are scarce. */
 export const FLIGHT_MS = 3_000;
-/** Payloads of 1–15 bytes that `pccom` takes on in a second and direction: FF1 takes some 10 µs for one. */
-export const SHORT_PAYLOADS_PER_SECOND = 20_000;
 /**
  * Before a key switch what is not TCP is silent for as long as the negotiation's round trip took, within these, ms: packets
  * that the switch overtakes are under keys that count no longer (§ 11.5).

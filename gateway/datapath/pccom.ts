@@ -21,7 +21,6 @@ import { FORM_FRAGMENT, FORM_TCP, type Frame } from '#wire/frame.ts';
 import { GSO_NONE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';
-import { SHORT_PAYLOADS_PER_SECOND } from './limits.ts';
 import { REPLY_ROOM } from './replies.ts';
 import { portsKey } from './switch-cut.ts';
 
@@ -35,16 +34,19 @@ export class Pccom {
   readonly #counters: Counters;
   readonly #flush: () => void;
   /** By direction: nobody on the network uses up what the devices send with. */
-  readonly #outwardShort = new ShortBudget(SHORT_PAYLOADS_PER_SECOND);
-  readonly #inwardShort = new ShortBudget(SHORT_PAYLOADS_PER_SECOND);
+  readonly #outwardShort: ShortBudget;
+  readonly #inwardShort: ShortBudget;
   /** What `#keysOf` found: the older keys for a frame, and from which sequence number on they do not count. */
   #older: PccomState | undefined;
   #sequence = 0;
 
-  constructor(work: Work, counters: Counters, flush: () => void) {
+  /** `shortPerSecond`: payloads of less than 16 bytes that the provider may take on in one direction. */
+  constructor(work: Work, counters: Counters, flush: () => void, shortPerSecond: number) {
     this.#work = work;
     this.#counters = counters;
     this.#flush = flush;
+    this.#outwardShort = new ShortBudget(shortPerSecond);
+    this.#inwardShort = new ShortBudget(shortPerSecond);
   }
 
   /** Enciphers the frame at hand. @returns records appended, TOO_BIG, or a drop code */

@@ -32,6 +32,7 @@ import {
   sealTcpBytes,
   sealTcpRecords,
 } from '#transform/sealed-tcp.ts';
+import { SHORT_PER_SECOND } from '#transform/short-budget.ts';
 import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {
@@ -109,7 +110,7 @@ export class Protect {
     };
     this.#fromDevices = new Reassembly(drops, parts.seed);
     this.#fromNetwork = new Reassembly(drops, parts.seed);
-    this.#pccom = new Pccom(parts.work, parts.counters, parts.flush);
+    this.#pccom = new Pccom(parts.work, parts.counters, parts.flush, SHORT_PER_SECOND[parts.provider.name]);
   }
 
   /** Protects the frame at hand for the pair's peer; a fragment waits for its others. */
@@ -119,6 +120,8 @@ export class Protect {
     const association = this.#associations.sender(pair) as Association;
     association.sending(now);
     const { state } = association;
+    /* Frames are enciphered where they lie: what goes to the management port as well leaves first. */
+    if (!reassembled && macIsGroup(this.#work.slab, frame.offset)) this.#flush();
     const mtu = state instanceof PccomState ? this.#mtu(PORT_OUTER) : this.#pathMtu(pair, now);
     const outcome =
       state instanceof PccomState
@@ -178,21 +181,27 @@ export class Protect {
   #open(frame: Frame, pair: Pair<Association>, reassembled: boolean): number {
     const { slab, view } = this.#work;
     const tcp = frame.form === FORM_TCP;
-    const generation = tcp ? sealedTcpGeneration(slab, view, frame) : sealedDatagramGeneration(view, frame);
-    if (generation < 0) {
-      this.#counters.dropCode(generation);
-      return TAKEN;
-    }
-    const state = pair.associations[generation]?.state;
-    if (state === undefined || state instanceof PccomState) return STRAY;
     const packets = tcp ? 1 : packetsOf(frame);
+    let taken = 0;
+    /* Datagrams that were merged on the way may belong to two generations. */
     for (let index = 0; index < packets; index++) {
+      const generation = tcp ? sealedTcpGeneration(slab, view, frame) : sealedDatagramGeneration(view, frame, index);
+      if (generation < 0) {
+        this.#counters.dropCode(generation);
+        taken += 1;
+        continue;
+      }
+      const state = pair.associations[generation]?.state;
+      if (state === undefined || state instanceof PccomState) continue;
+      taken += 1;
       if (!reassembled) this.#room(1, tcp ? OPEN_TCP_BYTES : openDatagramBytes(frame));
       const code = tcp
         ? openTcp(this.#work, frame, state, PORT_INNER)
         : openDatagram(this.#work, frame, state, PORT_INNER, index);
       if (code < 0) this.#counters.dropCode(code);
     }
+    if (taken === 0) return STRAY;
+    if (taken < packets) this.#counters.drop('sealed-unknown-association', packets - taken);
     return TAKEN;
   }
 

@@ -96,6 +96,25 @@ describe('the management port', () => {
   );
 
   story(
+    'gets group frames of a protected pair as they were sent, the network gets them enciphered',
+    (world) => {
+      const keys = { groups: [{ number: 7, versions: [1], transform: 'pccom' as const }] };
+      world.key('a', keys);
+      world.key('b', keys);
+      world.sendFromH1(udp(out, 1, 2, MARKER));
+      world.run(1_000);
+      world.box.left.collect();
+      world.crossed.length = 0;
+      world.sendFromH1(udp({ from: H1, to: { ...H2, mac: '01005e000001' } }, 1, 2, MARKER));
+      world.run(10);
+      expect(world.box.left.collect().map((f) => Buffer.from(read(f.bytes).payload))).toEqual([MARKER]);
+      expect(world.crossed.length).toBe(1);
+      expect(Buffer.from(read(world.crossed[0].frame.bytes).payload)).not.toEqual(MARKER);
+    },
+    settings,
+  );
+
+  story(
     'a host that moves to the other side is followed',
     (world) => {
       world.key('a');
