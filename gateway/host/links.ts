@@ -25,23 +25,23 @@ export interface Mark {
   /** MTU the link had before ports got room for VLAN tags, bytes of layer 3. */
   readonly mtu: number;
   readonly before: string;
-  /** Offloads that were on and that we switched off, by ethtool's names; absent for none. */
-  readonly off?: readonly string[];
+  /** Offloads that we switched, by ethtool's names: off, or on where a `+` stands in front; absent for none. */
+  readonly switched?: readonly string[];
 }
 
-const MARK = /^gscip (outer|inner|mgmt|kernel) (\d{1,5})(?::([a-z,-]+))?(?: (.*))?$/s;
+const MARK = /^gscip (outer|inner|mgmt|kernel) (\d{1,5})(?::([a-z,+-]+))?(?: (.*))?$/s;
 const ALIAS_LIMIT = 255; /* bytes, IFALIASZ - 1 */
 
 export function parseMark(alias: string): Mark | undefined {
   const found = MARK.exec(alias);
   if (!found) return undefined;
   const mark = { role: found[1] as Mark['role'], mtu: Number(found[2]), before: found[4] ?? '' };
-  return found[3] === undefined ? mark : { ...mark, off: found[3].split(',') };
+  return found[3] === undefined ? mark : { ...mark, switched: found[3].split(',') };
 }
 
 export function formatMark(mark: Mark): string {
-  const off = mark.off === undefined || mark.off.length === 0 ? '' : `:${mark.off.join(',')}`;
-  const own = `gscip ${mark.role} ${mark.mtu}${off}`;
+  const { switched = [] } = mark;
+  const own = `gscip ${mark.role} ${mark.mtu}${switched.length === 0 ? '' : `:${switched.join(',')}`}`;
   const text = `${own}${mark.before === '' ? '' : ` ${mark.before}`}`;
   return Buffer.byteLength(text) <= ALIAS_LIMIT ? text : own;
 }

@@ -32,6 +32,25 @@ const MERGING = [
   { shown: 'tx-checksumming', set: 'tx' },
 ] as const;
 
+/**
+ * On where the port is a packet socket: datagrams of one flow come merged, as TCP's segments do. Only kernels whose packet
+ * sockets know such superpackets can hand them over and send them.
+ */
+const DATAGRAMS = 'rx-udp-gro-forwarding';
+const DATAGRAMS_SINCE = [6, 2] as const; /* Linux, major and minor */
+
+/** True for a kernel's release, such as 6.1.0-28-amd64, whose packet sockets carry merged datagrams. */
+export function carriesDatagrams(release: string): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  const [sinceMajor, sinceMinor] = DATAGRAMS_SINCE;
+  return Number(major) > sinceMajor || (Number(major) === sinceMajor && Number(minor) >= sinceMinor);
+}
+
+/** True when merging of datagrams is off and can be switched on, from the text of `ethtool -k`. */
+export function lacksDatagrams(text: string): boolean {
+  return new RegExp(`^\\s*${DATAGRAMS}: off\\s*$`, 'm').test(text);
+}
+
 type Offloads = readonly { readonly shown: string; readonly set: string }[];
 
 /** Which of `offloads` are on and can be switched, from the text of `ethtool -k`, by their names for `ethtool -K`. */
@@ -61,30 +80,49 @@ export async function writeMark(system: System, link: Link, mark: Mark): Promise
 }
 
 /**
- * Marks the link as `mark` says and gives it the offloads that fit the port. What is switched off is in the mark before,
- * so that whoever opens the machine gives it back.
+ * Marks the link as `mark` says and gives it the offloads that fit the port. What is switched is in the mark before, so
+ * that whoever opens the machine gives it back.
  */
 export async function markOffloads(
   system: System,
   link: Link,
-  mark: Omit<Mark, 'off'>,
+  mark: Omit<Mark, 'switched'>,
   port: GatewayConfig['port'],
 ): Promise<void> {
-  if (port === 'packet') {
-    await restoreOffloads(system, link);
-    await writeMark(system, link, mark);
-    return;
-  }
-  const on = mergingOffloads(await featuresOf(system, link));
-  await writeMark(system, link, { ...mark, off: [...new Set([...(link.mark?.off ?? []), ...on])] });
-  for (const feature of on) await system.run('ethtool', ['-K', link.name, feature, 'off']);
+  /* What the other kind of port needed and this one does not. */
+  const always: readonly string[] = UNWANTED.map((o) => o.set);
+  const ours = (name: string) => always.includes(name) || name.startsWith('+') === (port === 'packet');
+  const former = link.mark?.switched ?? [];
+  await switchBack(
+    system,
+    link,
+    former.filter((name) => !ours(name)),
+  );
+  const features = await featuresOf(system, link);
+  const fitting = port === 'packet' ? await datagramsOn(system, mark, features) : mergingOffloads(features);
+  const now = [...unwantedOffloads(features), ...fitting];
+  await writeMark(system, link, { ...mark, switched: [...new Set([...former.filter(ours), ...now])] });
+  for (const name of now) await system.run('ethtool', ['-K', link.name, ...switching(name)]);
 }
+
+async function datagramsOn(system: System, { role }: Pick<Mark, 'role'>, features: string): Promise<string[]> {
+  if ((role !== 'outer' && role !== 'inner') || !lacksDatagrams(features)) return [];
+  return carriesDatagrams((await system.read('/proc/sys/kernel/osrelease')) ?? '') ? [`+${DATAGRAMS}`] : [];
+}
+
+const switching = (name: string): [string, 'on' | 'off'] =>
+  name.startsWith('+') ? [name.slice(1), 'on'] : [name, 'off'];
 
 /** Gives a link back the offloads that its mark names. */
 export async function restoreOffloads(system: System, link: Link): Promise<void> {
+  await switchBack(system, link, link.mark?.switched ?? []);
+}
+
+async function switchBack(system: System, link: Link, names: readonly string[]): Promise<void> {
   /* Last off, first on. One that the driver refuses keeps nobody from opening a machine. */
-  for (const feature of link.mark?.off?.toReversed() ?? []) {
-    await system.run('ethtool', ['-K', link.name, feature, 'on']).catch(() => '');
+  for (const name of names.toReversed()) {
+    const [feature, state] = switching(name);
+    await system.run('ethtool', ['-K', link.name, feature, state === 'on' ? 'off' : 'on']).catch(() => '');
   }
 }
 
@@ -109,8 +147,6 @@ export async function quieten(system: System, link: Link, role: PortRole, port: 
   await setSetting(system, settingPath('ipv4', link.name, 'rp_filter'), '1');
   const held = await system.run('ip', ['-o', 'addr', 'show', 'dev', link.name]);
   if (held.trim() !== '') await system.run('ip', ['addr', 'flush', 'dev', link.name]);
-  const features = await featuresOf(system, link);
-  for (const feature of unwantedOffloads(features)) await system.run('ethtool', ['-K', link.name, feature, 'off']);
   const room = Math.min(mtu + TAG_ROOM, link.maxMtu);
   if (link.mtu !== room) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(room)]);
 }

@@ -169,6 +169,37 @@ describe('bridge', () => {
     expect(await lab.in(lab.g, 'nft', 'list', 'chain', 'netdev', 'gscip', 'out_inner')).not.toMatch(/^\s*accept/m);
   }, 20_000);
 
+  test('GRO lists end with the gateway’s start, and come back', async () => {
+    const lists = async () => /rx-gro-list: (on|off)/.exec(await lab.in(lab.g, 'ethtool', '-k', 'outer'))?.[1];
+    await lab.in(lab.g, 'ethtool', '-K', 'outer', 'rx-gro-list', 'on');
+    const g = start();
+    await g.succeed({ do: 'apply', config: bridge });
+    expect(await lists()).toBe('off');
+    await g.succeed({ do: 'release', config: bridge });
+    expect(await lists()).toBe('on');
+  }, 30_000);
+
+  test('datagrams come merged as long as it is a gateway, and afterwards as they came before', async () => {
+    const merging = async () => {
+      const of = (port: string) => lab.in(lab.g, 'ethtool', '-k', port);
+      return Promise.all(
+        ['outer', 'inner', 'gscip-mgmt'].map(async (p) => /rx-udp-gro-forwarding: (on|off)/.exec(await of(p))?.[1]),
+      );
+    };
+    await lab.in(lab.g, 'ethtool', '-K', 'inner', 'rx-udp-gro-forwarding', 'on');
+    const g = start();
+    for (let round = 0; round < 2; round++) {
+      /* Twice: what was switched is known to the next run too. */
+      await g.succeed({ do: 'apply', config: bridge });
+      await g.succeed({ do: 'apply', config: bridge });
+      expect(await merging()).toEqual(['on', 'on', 'off']);
+      await g.succeed({ do: 'release', config: bridge });
+      expect(await merging()).toEqual(['off', 'on', 'off']);
+    }
+    await g.succeed({ do: 'apply', config: { ...bridge, port: 'pcap' } });
+    expect(await merging()).toEqual(['off', 'on', 'off']);
+  }, 30_000);
+
   test('released it passes plain traffic, applied again it does not', async () => {
     const g = start();
     await g.succeed({ do: 'apply', config: bridge });

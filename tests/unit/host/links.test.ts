@@ -57,12 +57,12 @@ describe('links', () => {
         },
       ),
     );
-    const off = ['gro', 'tx-udp-segmentation', 'tx'];
+    const switched = ['gro', 'tx-udp-segmentation', 'tx', '+rx-udp-gro-forwarding'];
     for (const before of ['', 'my uplink']) {
-      const mark = { role: 'outer', mtu: 1500, before, off } as const;
+      const mark = { role: 'outer', mtu: 1500, before, switched } as const;
       expect(parseMark(formatMark(mark))).toEqual(mark);
     }
-    expect(formatMark({ role: 'outer', mtu: 1500, before: '', off: [] })).toBe('gscip outer 1500');
+    expect(formatMark({ role: 'outer', mtu: 1500, before: '', switched: [] })).toBe('gscip outer 1500');
     expect(parseMark('gscips of the old house')).toBeUndefined();
     expect(parseMark('')).toBeUndefined();
     const long = formatMark({ role: 'outer', mtu: 1500, before: 'あ'.repeat(100) });
