@@ -28,12 +28,11 @@ import type { KeyAlarm, KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
 import { native } from '#native/native.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
-import { createNativeProvider } from '#transform/providers/native.ts';
-import { createNobleProvider } from '#transform/providers/noble.ts';
-import { createGrantMemory } from '#transform/providers/noble-grants.ts';
+import { loadProviders, type Providers } from '#transform/providers/load.ts';
 import { addressFromText, addressText } from '#wire/address.ts';
 import { macFromText, macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
+import { settleDown } from './footprint.ts';
 import type { Log } from './log.ts';
 import { GatewayReport } from './view.ts';
 
@@ -55,7 +54,7 @@ const ROLES: readonly PortRole[] = ['outer', 'inner', 'mgmt']; /* index: PORT_* 
 /** @throws CannotServe, HostError, GmsError: nothing of this process is left running then, and the drops stay */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   native.hardenProcess();
-  const gateway = new Gateway(options);
+  const gateway = new Gateway(options, await loadProviders(options.config.cipher));
   try {
     await gateway.start();
   } catch (error) {
@@ -89,13 +88,12 @@ class Gateway {
   #enrolling: readonly { readonly address: string; readonly port: number }[] = [];
   #exceptions: readonly ExceptionRule[] = [];
 
-  constructor({ config, configText, stateDir, log }: GatewayOptions) {
+  constructor({ config, configText, stateDir, log }: GatewayOptions, providers: Providers) {
     this.#config = config;
     this.#stateDir = stateDir;
     this.#log = log;
-    this.#grants = config.cipher === 'noble' ? createGrantMemory() : undefined;
-    this.#provider =
-      this.#grants === undefined ? createNativeProvider() : createNobleProvider({ grants: this.#grants });
+    this.#grants = providers.createGrants();
+    this.#provider = providers.create(this.#grants);
     this.#undo.push(() => this.#provider.close());
     this.#keys = new KeyClient({ directory: stateDir, provider: this.#provider });
     const grant = (key: KeyIndex) => this.#provider.grant(key);
@@ -151,6 +149,7 @@ class Gateway {
     this.#watchContact();
     this.#setState(this.#config.withoutKeys);
     await this.#keys.start();
+    settleDown();
     this.#log.info({ state: this.#state, outer, inner, workers: this.#config.workers }, 'the gateway runs');
   }
 

@@ -7,6 +7,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { native } from '#native/native.ts';
 import type { PcapPort } from '#port/pcap.ts';
 import type { KeyIndex } from '#transform/cipher.ts';
+import { loadProviders } from '#transform/providers/load.ts';
 import type { FromWorker, IdentityMessage, PolicySettings, Query, ToWorker } from './messages.ts';
 import type { ThreadStart } from './worker.ts';
 import type { WorkerStart } from './worker-body.ts';
@@ -71,7 +72,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   async #startOne(start: Omit<WorkerStart, 'index' | 'port'>, index: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     const data: WorkerStart = { ...start, index, port: port2 };
-    const member = this.#loopPort === undefined ? this.#thread(data, port1) : this.#onLoop(data, port1, this.#loopPort);
+    const member =
+      this.#loopPort === undefined ? this.#thread(data, port1) : await this.#onLoop(data, port1, this.#loopPort);
     this.#members[index] = member;
     port1.on('message', (message: FromWorker) => this.#news(member, message, index));
     await Promise.race([
@@ -110,8 +112,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     };
   }
 
-  #onLoop(data: WorkerStart, port: MessagePort, portOf: (number: number) => PcapPort): Member {
-    const worker = new LoopWorker(data, portOf);
+  async #onLoop(data: WorkerStart, port: MessagePort, portOf: (number: number) => PcapPort): Promise<Member> {
+    const { create } = await loadProviders(data.cipher);
+    const worker = new LoopWorker(data, create(data.grants), portOf);
     worker.ended.catch((error: unknown) => {
       this.emit('failed', error instanceof Error ? error : new Error(String(error)), data.index);
     });

@@ -4,8 +4,6 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Millis } from '#dprp/spec.ts';
 import type { Port } from '#port/port.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
-import { createNativeProvider } from '#transform/providers/native.ts';
-import { createNobleProvider } from '#transform/providers/noble.ts';
 import { PORTS } from '#wire/record.ts';
 import { Datapath } from './datapath.ts';
 import { Desk } from './desk.ts';
@@ -44,13 +42,11 @@ export class WorkerBody {
   /** What main is to hear once the packets at hand have left: telling costs more time than sealing them. */
   readonly #news: FromWorker[] = [];
 
-  constructor(start: WorkerStart, openPort: (fd: number, name: string, mtu: number) => Port) {
+  /** The body owns `provider` and closes it. */
+  constructor(start: WorkerStart, provider: CipherProvider, openPort: (fd: number, name: string, mtu: number) => Port) {
     this.#start = start;
     this.#openPort = openPort;
-    this.#provider =
-      start.cipher === 'native'
-        ? createNativeProvider()
-        : createNobleProvider(start.grants === undefined ? {} : { grants: start.grants });
+    this.#provider = provider;
     this.datapath = new Datapath({
       provider: this.#provider,
       ports: this.#openPorts(start.fds, start.mtus),
@@ -80,8 +76,8 @@ export class WorkerBody {
     return true;
   }
 
-  turn(): void {
-    this.datapath.turn(now());
+  turn(at = now()): void {
+    this.datapath.turn(at);
     if (this.#news.length > 0) this.#tellNews();
   }
 

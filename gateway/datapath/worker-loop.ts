@@ -6,6 +6,7 @@
  * A turn is bounded, so the API and the key client have theirs between two of them. Nothing runs while nothing comes.
  */
 import type { PcapPort } from '#port/pcap.ts';
+import type { CipherProvider } from '#transform/cipher.ts';
 import type { ToWorker } from './messages.ts';
 import { WorkerBody, type WorkerStart } from './worker-body.ts';
 
@@ -21,9 +22,9 @@ export class LoopWorker {
   #running = true;
 
   /** `portOf` gives the port of a number in `fds`. */
-  constructor(start: WorkerStart, portOf: (number: number) => PcapPort) {
+  constructor(start: WorkerStart, provider: CipherProvider, portOf: (number: number) => PcapPort) {
     this.ended = this.#settle.promise;
-    this.#body = new WorkerBody(start, (number) => {
+    this.#body = new WorkerBody(start, provider, (number) => {
       const port = portOf(number);
       port.onArrival = () => this.#soon();
       return port;

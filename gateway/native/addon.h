@@ -90,6 +90,13 @@ bool register_functions(napi_env env, napi_value exports, const native_function 
  * where a correct checksum is part of it, 0 only where everything is zero. */
 uint32_t sum16(const uint8_t *data, size_t length, uint32_t initial);
 
+/* Takes frames that wait at `fd`, at most `max` and MAX_BATCH, without blocking, into slots and
+ * records from `first` on, which `receive_fits` found to be there: how many, or -errno.
+ * `receive_fits` throws where it returns false. */
+int receive_frames(int fd, const struct bytes *slab, int32_t *batch, int32_t first, int32_t max);
+bool receive_fits(napi_env env, const struct bytes *slab, size_t columns, int32_t first,
+                  int32_t max);
+
 /* One per file. */
 bool register_process(napi_env env, napi_value exports);
 bool register_sockets(napi_env env, napi_value exports);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,10 +40,17 @@ static napi_value enter_namespace(napi_env env, napi_callback_info info) {
     return error == 0 ? NULL : throw_errno(env, "setns", error);
 }
 
+/* trimMemory(): what malloc keeps for later goes back to the system. */
+static napi_value trim_memory(napi_env env, napi_callback_info info) {
+    malloc_trim(0);
+    return NULL;
+}
+
 bool register_process(napi_env env, napi_value exports) {
     static const native_function functions[] = {
         {"hardenProcess", harden_process},
         {"enterNamespace", enter_namespace},
+        {"trimMemory", trim_memory},
     };
-    return register_functions(env, exports, functions, 2);
+    return register_functions(env, exports, functions, 3);
 }

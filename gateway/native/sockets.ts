@@ -45,7 +45,21 @@ export interface NativeSockets {
    * Returns the number of ready descriptors, 0 for none, or -errno.
    */
   wait(fds: Int32Array, count: number, ready: Int32Array, timeoutMs: number): number;
-  /** A descriptor that wakes `wait` from any thread. */
+  /**
+   * How a worker's turn begins: `wait` until clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead), then `receive`, from
+   * slot 0 on, from the first descriptor behind fds[0] that is ready. Writes the time into clock[0]. Returns how many
+   * frames it took, or -errno.
+   */
+  next(
+    fds: Int32Array,
+    count: number,
+    ready: Int32Array,
+    clock: Float64Array,
+    slab: Uint8Array,
+    batch: Int32Array,
+    max: number,
+  ): number;
+  /** A descriptor that wakes `wait` and `next` from any thread. */
   createEvent(): number;
   signalEvent(fd: number): void;
   clearEvent(fd: number): void;
@@ -55,6 +69,8 @@ export interface NativeSockets {
 export interface NativeProcess {
   /** No core file, and no debugger of another user: PR_SET_DUMPABLE 0, RLIMIT_CORE 0. */
   hardenProcess(): void;
+  /** Memory that malloc keeps for later goes back to the system. */
+  trimMemory(): void;
   /**
    * The calling thread, and every process it starts from now on, uses the network namespace at `path`. Sockets keep the
    * namespace they were opened in, so a thread may enter, open and go back (`/proc/thread-self/ns/net`).

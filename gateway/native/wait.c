@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MAX_WAIT = 64 };
+enum { MAX_WAIT = 64, LONGEST_WAIT_MS = 3600000 };
 
 /* wait(fds, count, ready, timeoutMs): number of ready descriptors, or -errno */
 static napi_value wait_ready(napi_env env, napi_callback_info info) {
@@ -33,6 +34,85 @@ static napi_value wait_ready(napi_env env, napi_callback_info info) {
         ready[i] = got > 0 ? polled[i].revents : 0;
     }
     return js_int(env, error == 0 ? got : error == EINTR ? 0 : -error);
+}
+
+/* ---- a worker's turn begins: wait, what time it is, and the first frames, in one call ---- */
+
+static double now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* The time that is left until `until`, in ms of now_ms, at least none. */
+static struct timespec time_left(double until) {
+    double left = until - now_ms();
+    struct timespec timeout = {0, 0};
+    if (left > 0) {
+        left = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
+        timeout.tv_sec = (time_t)(left / 1e3);
+        timeout.tv_nsec = (long)((left - (double)timeout.tv_sec * 1e3) * 1e6);
+    }
+    return timeout;
+}
+
+/* One of JavaScript's clocks: doubles that both sides read and write. */
+static bool arg_clock(napi_env env, napi_value value, double **clock) {
+    bool typed = false;
+    size_t length = 0;
+    napi_typedarray_type type = napi_int8_array;
+    if (napi_is_typedarray(env, value, &typed) == napi_ok && typed &&
+        napi_get_typedarray_info(env, value, &type, &length, (void **)clock, NULL, NULL) ==
+            napi_ok &&
+        type == napi_float64_array && length == 2) {
+        return true;
+    }
+    throw_range(env, "clock: Float64Array of now and until expected");
+    return false;
+}
+
+/* next(fds, count, ready, clock, slab, batch, max): number of frames, or -errno */
+static napi_value next(napi_env env, napi_callback_info info) {
+    napi_value args[7];
+    size_t arguments = 7, fds_size, ready_size, columns;
+    struct bytes slab;
+    double *clock;
+    int32_t *fds, *ready, *batch, count, max;
+    if (napi_get_cb_info(env, info, &arguments, args, NULL, NULL) != napi_ok ||
+        !arg_int32s(env, args[0], "fds", &fds, &fds_size) ||
+        !arg_int(env, args[1], "count", 1, MAX_WAIT, &count) ||
+        !arg_int32s(env, args[2], "ready", &ready, &ready_size) ||
+        !arg_clock(env, args[3], &clock) || !arg_bytes(env, args[4], "slab", &slab) ||
+        !arg_int32s(env, args[5], "batch", &batch, &columns) ||
+        !arg_int(env, args[6], "max", 0, INT32_MAX / SLOT_SIZE, &max) ||
+        !receive_fits(env, &slab, columns, 0, max)) {
+        return NULL;
+    }
+    if ((size_t)count > fds_size || (size_t)count > ready_size) {
+        return throw_range(env, "count: at most the length of fds and of ready expected");
+    }
+    struct pollfd polled[MAX_WAIT];
+    for (int32_t i = 0; i < count; i++) {
+        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+        ready[i] = 0;
+    }
+    const struct timespec timeout = time_left(clock[1]);
+    int got = ppoll(polled, (nfds_t)count, &timeout, NULL);
+    int error = got < 0 && errno != EINTR ? errno : 0;
+    clock[0] = now_ms();
+    if (got <= 0) {
+        return js_int(env, -error);
+    }
+    int frames = 0;
+    bool first = true;
+    for (int32_t i = 0; i < count; i++) {
+        ready[i] = polled[i].revents;
+        if (i > 0 && ready[i] != 0 && first) {
+            frames = receive_frames(fds[i], &slab, batch, 0, max);
+            first = false;
+        }
+    }
+    return js_int(env, frames);
 }
 
 /* createEvent(): number */
@@ -72,9 +152,8 @@ static napi_value clear_event(napi_env env, napi_callback_info info) {
 
 bool register_wait(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"wait", wait_ready},
-        {"createEvent", create_event},
-        {"signalEvent", signal_event},
+        {"wait", wait_ready},          {"next", next},
+        {"createEvent", create_event}, {"signalEvent", signal_event},
         {"clearEvent", clear_event},
     };
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);

@@ -43,7 +43,17 @@ export class PacketPort implements Port {
     this.mtu = mtu;
   }
 
+  /** What `native.next` took for this port, into slot 0 and on; undefined: it was not asked. The next `receive` returns it. */
+  taken: number | undefined = undefined;
+
   receive(slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number {
+    const { taken } = this;
+    if (taken !== undefined) {
+      this.taken = undefined;
+      if (taken >= 0) return taken;
+      this.#errors++;
+      return 0;
+    }
     const got = native.receive(this.fd, slab, batch, firstSlot, max);
     if (got >= 0) return got;
     this.#errors++;

@@ -16,7 +16,8 @@ import type { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
 import { type Ended, type Program, until } from './process.ts';
 
-const COMMAND = fileURLToPath(new URL('../../gateway/cli/main.ts', import.meta.url));
+/** The command line as it is shipped. */
+const COMMAND = ['sh', fileURLToPath(new URL('../../gateway/start', import.meta.url))];
 const KERNEL_BRIDGE = 'br0';
 
 export type Gateways = 'kernel' | 'gscip';
@@ -97,7 +98,7 @@ export class GatewayBox {
   /** Starts the gateway; resolves when it answers and stands in its first state (`closed` without keys). */
   async start(): Promise<void> {
     const words = ['run', '--config', this.configFile, '--state', this.state, '--json'];
-    const program = this.machine.start([process.execPath, COMMAND, ...words]);
+    const program = this.machine.start([...COMMAND, ...words]);
     this.#program = program;
     void program.ended.then((end) => {
       /* Whatever a test asks it next would only say that it is not there. */
@@ -162,12 +163,12 @@ export class GatewayBox {
 
   /** Tries to run, and returns how that ended: for a configuration that cannot work. */
   startInVain(): Promise<Ended> {
-    return this.machine.try(process.execPath, COMMAND, 'run', '--config', this.configFile, '--state', this.state);
+    return this.machine.try(...COMMAND, 'run', '--config', this.configFile, '--state', this.state);
   }
 
   /** One command of the gateway's command line, inside its machine. */
   command(name: string, ...words: string[]): Promise<string> {
-    return this.machine.run(process.execPath, COMMAND, name, ...words, '--state', this.state, '--json');
+    return this.machine.run(...COMMAND, name, ...words, '--state', this.state, '--json');
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { native } from '#native/native.ts';
@@ -98,5 +99,65 @@ describe('wait', () => {
     expect(() => native.wait(new Int32Array(1), 2, new Int32Array(2), 0)).toThrow(/count/);
     expect(() => native.wait(new Int32Array(2), 2, new Int32Array(1), 0)).toThrow(/count/);
     expect(() => native.wait(new Int32Array(100), 65, new Int32Array(100), 0)).toThrow(/count/);
+  });
+});
+
+describe('next', () => {
+  const slab = new Uint8Array(2 * SLOT_SIZE);
+  const batch = new Int32Array(2 * F_STRIDE);
+  const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+  test('tells the time, at the moment that was asked for or when an event comes before', () => {
+    const event = native.createEvent();
+    const ready = new Int32Array(1).fill(-1);
+    const clock = new Float64Array(2);
+    const until = now() + 5;
+    clock[1] = until;
+    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, 2)).toBe(0);
+    expect(clock[0]).toBeGreaterThanOrEqual(until);
+    expect(clock[0]).toBeLessThanOrEqual(now());
+    expect(ready[0]).toBe(0);
+    native.signalEvent(event);
+    clock[1] = Number.POSITIVE_INFINITY;
+    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, 2)).toBe(0);
+    expect(ready[0]).toBe(POLLIN);
+    expect(clock[0]).toBeLessThanOrEqual(now());
+    native.closeSocket(event);
+  });
+
+  test('a moment that is over, or no number, is not waited for', () => {
+    const event = native.createEvent();
+    const before = now();
+    for (const until of [0, -1, Number.NEGATIVE_INFINITY, Number.NaN, before]) {
+      const clock = Float64Array.of(0, until);
+      expect(native.next(Int32Array.of(event), 1, new Int32Array(1), clock, slab, batch, 2)).toBe(0);
+      expect(clock[0]).toBeGreaterThanOrEqual(before);
+    }
+    native.closeSocket(event);
+  });
+
+  test('takes no frames from the descriptor of events, and reports what fails of another', () => {
+    const fds = Int32Array.of(native.createEvent(), native.createEvent());
+    const ready = new Int32Array(2);
+    const clock = Float64Array.of(0, Number.POSITIVE_INFINITY);
+    native.signalEvent(fds[0]);
+    expect(native.next(fds, 2, ready, clock, slab, batch, 2)).toBe(0);
+    expect([...ready]).toEqual([POLLIN, 0]);
+    native.signalEvent(fds[1]);
+    expect(native.next(fds, 2, ready, clock, slab, batch, 2)).toBe(-constants.errno.ENOTSOCK);
+    expect([...ready]).toEqual([POLLIN, POLLIN]);
+    for (const fd of fds) native.closeSocket(fd);
+  });
+
+  test('refuses what does not fit', () => {
+    const next = (fds: Int32Array, count: number, ready: Int32Array, clock: Float64Array, max = 2): unknown =>
+      native.next(fds, count, ready, clock, slab, batch, max);
+    const [one, clock] = [new Int32Array(1), new Float64Array(2)];
+    expect(() => next(one, 2, new Int32Array(2), clock)).toThrow(/count/);
+    expect(() => next(new Int32Array(2), 2, one, clock)).toThrow(/count/);
+    expect(() => next(one, 0, one, clock)).toThrow(/count/);
+    expect(() => next(one, 1, one, new Float64Array(1))).toThrow(/clock/);
+    expect(() => next(one, 1, one, new BigInt64Array(2) as unknown as Float64Array)).toThrow(/clock/);
+    expect(() => next(one, 1, one, clock, 3)).toThrow(/firstSlot and max/);
   });
 });

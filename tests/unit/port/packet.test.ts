@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { native } from '#native/native.ts';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
 import { completeChecksum } from '#wire/checksum.ts';
 import {
@@ -14,6 +15,7 @@ import {
   F_OFFSET,
   F_VLAN_TCI,
   GSO_TCPV4,
+  SLOT_HEADROOM,
   VNET_JOINED,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
@@ -203,4 +205,60 @@ test('what others send from this machine is not received, alone or in a group', 
 
 test('an interface that does not exist is named', () => {
   expect(() => openPacketSockets('nowhere0', OPTIONS)).toThrow(/nowhere0: No such device/);
+});
+
+describe('what native.next took', () => {
+  const clock = Float64Array.of(0, Number.POSITIVE_INFINITY);
+
+  function scene(
+    body: (ports: readonly [PacketPort, PacketPort, PacketPort, PacketPort], event: number) => void,
+  ): void {
+    addVeth('left', 'right');
+    addVeth('far', 'near');
+    const ports = [openPort('left'), openPort('right'), openPort('far'), openPort('near')] as const;
+    const event = native.createEvent();
+    untilOperational('left', 'right', 'far', 'near');
+    try {
+      body(ports, event);
+    } finally {
+      native.closeSocket(event);
+      for (const port of ports) port.close();
+      run('ip link del left');
+      run('ip link del far');
+    }
+  }
+
+  test('comes from the first port that is ready, and its next receive returns it, once', () => {
+    scene(([left, right, far, near], event) => {
+      const buffers = new Buffers();
+      const fds = Int32Array.of(event, right.fd, near.fd);
+      const ready = new Int32Array(3);
+      buffers.add(plainFrame(60, 1));
+      expect(buffers.send(far)).toEqual([0]);
+      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, 4)).toBe(1);
+      expect([ready[1], ready[2]]).toEqual([0, 1]);
+      near.taken = 1;
+      expect(near.receive(buffers.slab, buffers.received, 0, 4)).toBe(1);
+      expect(buffers.slab.subarray(SLOT_HEADROOM, SLOT_HEADROOM + 60)).toEqual(plainFrame(60, 1));
+      expect(near.receive(buffers.slab, buffers.received, 0, 4)).toBe(0);
+
+      buffers.add(plainFrame(60, 2));
+      expect(buffers.send(left)).toEqual([0]);
+      buffers.add(plainFrame(60, 3));
+      expect(buffers.send(far)).toEqual([0]);
+      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, 4)).toBe(1);
+      expect([ready[1], ready[2]]).toEqual([1, 1]);
+      expect(buffers.slab.subarray(SLOT_HEADROOM, SLOT_HEADROOM + 60)).toEqual(plainFrame(60, 2));
+      expect(near.receive(buffers.slab, buffers.received, 0, 4)).toBe(1);
+      expect(buffers.slab.subarray(SLOT_HEADROOM, SLOT_HEADROOM + 60)).toEqual(plainFrame(60, 3));
+    });
+  });
+
+  test('an error of it is an error of the port', () => {
+    const port = new PacketPort(0, 'none', 1500);
+    port.taken = -5;
+    const buffers = new Buffers();
+    expect(port.receive(buffers.slab, buffers.received, 0, 4)).toBe(0);
+    expect([port.takeErrors(), port.takeErrors()]).toEqual([1, 0]);
+  });
 });
