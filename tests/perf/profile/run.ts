@@ -63,7 +63,7 @@ function parse(words: readonly string[]): Wanted {
     load: oneOf('load', LOADS, values.load ?? 'tcp'),
     profile: oneOf('profile', PROFILES, values.profile ?? 'wire'),
     seconds,
-    output: values.output ?? 'profile',
+    output: values.output ?? 'build/profile',
   };
 }
 

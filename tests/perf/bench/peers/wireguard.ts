@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
 import { run, until } from '#kit/process.ts';
@@ -10,6 +11,8 @@ import { SITES, type Site } from './sites.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const PORT = 51_820;
+/** Gw-b ignores who begins again within 20 ms of the last time, and would be asked again only after 5 s. */
+const APART_MS = 60;
 
 interface Member {
   readonly site: Site;
@@ -36,6 +39,7 @@ export async function wireGuard(lab: Lab): Promise<Tunnel> {
     version: `${version} (${await packageVersion('wireguard-go')})`,
     settings: `MTU ${mtu}, ChaCha20-Poly1305`,
     forget: async () => {
+      await pause(APART_MS);
       await a.machine.run('wg', 'set', a.link, 'peer', b.publicKey, 'remove');
       await know(a, b);
     },
