@@ -46,7 +46,8 @@ export class GmsBox {
     await gms.start();
     for (const g of groups) {
       const transform = typeof transforms === 'string' ? transforms : transforms[g];
-      await gms.command('group', 'create', g, '--rotate', 'never', '--transform', transform);
+      const how = transform === 'pccom-keyed' ? ['pccom', '--checksum', 'keyed'] : [transform];
+      await gms.command('group', 'create', g, '--rotate', 'never', '--transform', ...how);
     }
     return gms;
   }
