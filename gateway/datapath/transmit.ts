@@ -1,6 +1,6 @@
 /** The last step of a batch: what was settled leaves, in order, in as few calls as its ports allow. */
 import type { Port } from '#port/port.ts';
-import { mergeOpened } from '#transform/merge.ts';
+import { mergeFrames } from '#transform/merge.ts';
 import { KIND_DROPPED, W_KIND, type Work } from '#transform/work.ts';
 import {
   F_FLAGS,
@@ -10,7 +10,7 @@ import {
   F_STATUS,
   F_STRIDE,
   GSO_NONE,
-  PORT_INNER,
+  PORTS,
   VNET_JOINED,
 } from '#wire/record.ts';
 import type { Counters } from './counters.ts';
@@ -22,12 +22,12 @@ const ENETDOWN = 100;
 const ENOBUFS = 105;
 
 /**
- * Sends all records that were not dropped; what was opened, merged where the inner port takes it. A batch has mostly one
- * destination, so a run of records is one call.
+ * Sends all records that were not dropped, merged where their port takes it. A batch has mostly one destination, so a run
+ * of records is one call.
  */
 export function transmitAll(work: Work, ports: readonly (Port | undefined)[], counters: Counters): void {
   const { records, recordCount } = work;
-  if (ports[PORT_INNER]?.superpackets === true) mergeOpened(work);
+  if (recordCount > 1) merge(work, ports);
   let first = 0;
   while (first < recordCount) {
     if (records[first * F_STRIDE + W_KIND] === KIND_DROPPED) {
@@ -52,6 +52,18 @@ export function transmitAll(work: Work, ports: readonly (Port | undefined)[], co
     }
     first = end;
   }
+}
+
+function merge(work: Work, ports: readonly (Port | undefined)[]): void {
+  let segments = 0;
+  let datagrams = 0;
+  for (let role = 0; role < PORTS; role++) {
+    const port = ports[role];
+    if (port?.superpackets !== true) continue;
+    segments |= 1 << role;
+    if (port.datagrams === true) datagrams |= 1 << role;
+  }
+  if (segments !== 0) mergeFrames(work, segments, datagrams);
 }
 
 function count(records: Int32Array, at: number, role: number, counters: Counters): void {

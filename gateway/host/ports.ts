@@ -1,5 +1,6 @@
 /** One datapath port: quiet (no address, no IPv6, no answer), the right offloads, and up only behind its drops. */
 import type { GatewayConfig } from '#config/config.ts';
+import { carriesDatagrams } from '#port/datagrams.ts';
 import { findUnprotected, protect } from './drops.ts';
 import { formatMark, type Link, type Mark, type PortRole } from './links.ts';
 import { settingPath } from './snapshot.ts';
@@ -37,14 +38,6 @@ const MERGING = [
  * sockets know such superpackets can hand them over and send them.
  */
 const DATAGRAMS = 'rx-udp-gro-forwarding';
-const DATAGRAMS_SINCE = [6, 2] as const; /* Linux, major and minor */
-
-/** True for a kernel's release, such as 6.1.0-28-amd64, whose packet sockets carry merged datagrams. */
-export function carriesDatagrams(release: string): boolean {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  const [sinceMajor, sinceMinor] = DATAGRAMS_SINCE;
-  return Number(major) > sinceMajor || (Number(major) === sinceMajor && Number(minor) >= sinceMinor);
-}
 
 /** True when merging of datagrams is off and can be switched on, from the text of `ethtool -k`. */
 export function lacksDatagrams(text: string): boolean {

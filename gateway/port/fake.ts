@@ -57,7 +57,7 @@ export interface FakeLinkOptions {
   readonly mtu?: number;
   /** Frames that wait at an end at most; what comes then is an overrun; default 4096. */
   readonly queue?: number;
-  /** `Port.superpackets` of both ends; default true, as a packet socket has it. */
+  /** `Port.superpackets` and `Port.datagrams` of both ends; default true, as a packet socket has it. */
   readonly superpackets?: boolean;
   readonly wire?: Wire;
 }
@@ -110,6 +110,7 @@ export class FakePort implements Port {
   readonly name: string;
   readonly mtu: number;
   readonly superpackets: boolean;
+  readonly datagrams: boolean;
   /** Called whenever a frame comes to wait here: a simulation then runs whoever owns the port. */
   onArrival: (() => void) | undefined;
   readonly #link: FakeLink;
@@ -124,6 +125,7 @@ export class FakePort implements Port {
     this.name = name;
     this.mtu = mtu;
     this.superpackets = superpackets;
+    this.datagrams = superpackets;
     this.#limit = limit;
   }
 

@@ -8,10 +8,12 @@ export interface Port {
   /** Largest layer-3 packet the link carries, bytes. */
   readonly mtu: number;
   /**
-   * True when `transmit` takes superpackets that nobody handed over as such, and the link cuts them: what was opened may
-   * be merged for this port. Absent: false.
+   * True when `transmit` takes superpackets that nobody handed over as such, and the link cuts them: frames may be merged
+   * for this port. Absent: false.
    */
   readonly superpackets?: boolean;
+  /** True when these may be UDP's as well (GSO_UDP_L4). Absent: false. */
+  readonly datagrams?: boolean;
   /**
    * Takes up to `max` waiting frames, without blocking, into slots `firstSlot…` of the slab's receive area (slot i
    * begins at i * SLOT_SIZE, its frame at + SLOT_HEADROOM) and their records into the same places of `batch`.

@@ -1,7 +1,8 @@
 /**
- * Receive-side merging (docs/transforms.md § Receive-side merging): consecutive opened TCP segments of a flow become one
- * superpacket, by the rule of Linux's own GRO, without copying: the payloads stay in their receive slots and are chained.
- * Runs once for a batch, behind `settle`, before anything is sent. Owner: the worker; the functions stand in packet order.
+ * Merging (docs/transforms.md § Merging): consecutive TCP segments of a flow that were opened, and consecutive datagrams
+ * of a flow that went through a transform either way, become one superpacket, without copying: the payloads stay where
+ * they are and are chained. Runs once for a batch, behind `settle`, before anything is sent. Owner: the worker; the
+ * functions stand in packet order. What may be merged is in merge-rule.ts.
  *
  *   records of the batch ─► candidate? ─► run of its flow ─┬─ joins ─► chained, runs go on
  *                                                          └─ does not ─► run ends, a new one may begin
@@ -11,15 +12,8 @@
 import { fold } from '#wire/checksum.ts';
 import { ETHER_HEADER, ETHER_TYPE, isVlanType, VLAN_TAG } from '#wire/ethernet.ts';
 import { ETHERTYPE_IPV4, IP_LENGTH_MAX } from '#wire/frame.ts';
-import {
-  IPV4_FLAGS_OFFSET,
-  IPV4_HEADER,
-  IPV4_ID,
-  IPV4_SOURCE,
-  ipv4ChecksumIsRight,
-  ipv4SetTotalLength,
-} from '#wire/ipv4.ts';
-import { IPV6_HEADER, IPV6_NEXT_HEADER, IPV6_SOURCE, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import { IPV4_HEADER, IPV4_ID, IPV4_SOURCE, ipv4SetTotalLength } from '#wire/ipv4.ts';
+import { IPV6_SOURCE, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import {
   F_CSUM_OFFSET,
   F_CSUM_START,
@@ -36,39 +30,20 @@ import {
   GSO_NONE,
   GSO_TCPV4,
   GSO_TCPV6,
+  GSO_UDP_L4,
   JOINED_MAX,
   VNET_JOINED,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
-import {
-  TCP_ACKNOWLEDGEMENT,
-  TCP_CHECKSUM,
-  TCP_CWR,
-  TCP_DATA_OFFSET,
-  TCP_FIN,
-  TCP_FLAGS,
-  TCP_HEADER,
-  TCP_PSH,
-  TCP_RST,
-  TCP_SEQUENCE,
-  TCP_SOURCE_PORT,
-  TCP_SYN,
-  TCP_URG,
-  TCP_URGENT,
-} from '#wire/tcp.ts';
-import { KIND_OPENED, W_KIND, type Work } from './work.ts';
+import { TCP_CHECKSUM, TCP_DATA_OFFSET, TCP_FLAGS, TCP_SEQUENCE, TCP_SOURCE_PORT } from '#wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from '#wire/udp.ts';
+import { continuesIp, continuesTcp, endsAt, LAST, plainFlags, plainHeader, sameWords } from './merge-rule.ts';
+import { KIND_OPENED, KIND_SEALED, W_KIND, type Work } from './work.ts';
 
-/** Flows whose segments may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
+/** Flows whose frames may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
 export const MERGE_FLOWS = 8;
 /** Bytes of a whole superpacket with its link header: Linux cuts what reaches 65,536, and a tag beside it counts. */
 const FRAME_MAX = IP_LENGTH_MAX - VLAN_TAG;
-
-/** End a run, and stand in the last segment only. */
-const LAST = TCP_FIN | TCP_PSH;
-/** Never merged: they stand in the first or in every segment, or mean more than bytes of the stream. */
-const ALONE = TCP_SYN | TCP_RST | TCP_URG | TCP_CWR;
-/** Header length, flags and window as one word, without the flags that only the last segment may bear. */
-const SAME_BITS = ~(LAST << 16);
 
 /** Both addresses, which stand behind each other. */
 const IPV4_ADDRESSES = 8;
@@ -80,9 +55,9 @@ const R_NEWEST = 1; /* first column of its newest record */
 const R_L3 = 2;
 const R_L4 = 3;
 const R_PAYLOAD = 4;
-const R_SEQUENCE = 5; /* that the next segment must have, int32 */
+const R_SEQUENCE = 5; /* that the next segment must have, int32; of datagrams 0 */
 const R_ID = 6; /* likewise, IPv4 */
-const R_SIZE = 7; /* payload bytes of every segment but the last */
+const R_SIZE = 7; /* payload bytes of every frame but the last */
 const R_BYTES = 8; /* payload bytes so far */
 const R_JOINED = 9; /* records behind the first */
 const R_STRIDE = 10;
@@ -93,72 +68,80 @@ let used = 0; /* columns of `runs` that a run was begun in */
 let turn = 0; /* the run that ends next where all places are taken */
 
 /**
- * Merges what it can of a batch's settled records of KIND_OPENED. Of a run the first record says everything about the
- * superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is not merged keeps its bytes.
+ * Merges what it can of a batch's settled records: segments of KIND_OPENED that leave by one of `tcpPorts`, datagrams of
+ * KIND_OPENED and KIND_SEALED by one of `udpPorts` (sets of 1 << PORT_*). Of a run the first record says everything about
+ * the superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is not merged keeps its
+ * bytes.
  */
-export function mergeOpened(work: Work): void {
+export function mergeFrames(work: Work, tcpPorts: number, udpPorts: number): void {
   const { records } = work;
   const end = work.recordCount * F_STRIDE;
   used = 0;
   for (let r = 0; r < end; r += F_STRIDE) {
-    if (
-      records[r + W_KIND] === KIND_OPENED &&
-      records[r + F_CSUM_OFFSET] === TCP_CHECKSUM &&
-      (records[r + F_FLAGS] & VNET_NEEDS_CSUM) !== 0 &&
-      records[r + F_GSO_TYPE] === GSO_NONE
-    ) {
-      take(work, r);
-    }
+    const kind = records[r + W_KIND];
+    if (kind !== KIND_OPENED && kind !== KIND_SEALED) continue;
+    const port = 1 << records[r + F_PORT];
+    if ((records[r + F_FLAGS] & VNET_NEEDS_CSUM) === 0) {
+      /* Perhaps a datagram without checksum, which GSO would give one. */
+      if ((udpPorts & port) !== 0) endDatagrams(work);
+    } else if (records[r + F_CSUM_OFFSET] === TCP_CHECKSUM) {
+      if (kind === KIND_OPENED && (tcpPorts & port) !== 0) take(work, r, false);
+    } else if (records[r + F_CSUM_OFFSET] === UDP_CHECKSUM && (udpPorts & port) !== 0) take(work, r, true);
   }
   for (let run = 0; run < used; run += R_STRIDE) finish(work, run);
 }
 
-/** A TCP frame joins the run of its flow, or ends it and begins another where it may be merged at all. */
-function take(work: Work, r: number): void {
+/** A frame joins the run of its flow, or ends it and begins another where it may be merged at all. */
+function take(work: Work, r: number, udp: boolean): void {
   const { slab, view, records } = work;
   const link = records[r + F_OFFSET];
+  const end = link + records[r + F_LENGTH];
   const l4 = link + records[r + F_CSUM_START];
   let l3 = link + ETHER_HEADER;
   let type = view.getUint16(link + ETHER_TYPE);
   for (; isVlanType(type); l3 += VLAN_TAG) type = view.getUint16(l3 + 2);
   const v4 = type === ETHERTYPE_IPV4;
-  const payload = l4 + ((slab[l4 + TCP_DATA_OFFSET] >>> 4) << 2);
-  const length = link + records[r + F_LENGTH] - payload;
-  const flags = slab[l4 + TCP_FLAGS];
+  const payload = l4 + (udp ? UDP_HEADER : (slab[l4 + TCP_DATA_OFFSET] >>> 4) << 2);
+  const length = end - payload;
+  const last = udp ? 0 : slab[l4 + TCP_FLAGS] & LAST;
   const mergeable =
     length > 0 &&
-    (flags & ALONE) === 0 &&
-    (v4 ? l4 - l3 === IPV4_HEADER && ipv4ChecksumIsRight(slab, l3) : l4 - l3 === IPV6_HEADER);
-  let run = runOf(view, l3, l4, v4);
+    records[r + F_GSO_TYPE] === GSO_NONE &&
+    (udp ? endsAt(view, l3, l4, end, v4) : plainFlags(slab, l4)) &&
+    plainHeader(slab, l3, l4, v4);
+  let run = runOf(view, records, r, l3, l4, v4);
   if (run >= 0) {
-    if (mergeable && joins(view, records, run, r, l3, l4, payload, length, v4)) {
-      join(slab, records, run, r, l4, payload, length);
-      if (length < runs[run + R_SIZE] || (flags & LAST) !== 0) finish(work, run);
+    if (mergeable && joins(view, records, run, r, l3, l4, payload, length, v4, udp)) {
+      join(slab, records, run, r, payload, length, last);
+      if (length < runs[run + R_SIZE] || last !== 0) finish(work, run);
       return;
     }
     finish(work, run);
   }
-  if (!mergeable || (flags & LAST) !== 0) return;
+  if (!mergeable || last !== 0) return;
   if (run < 0) run = vacancy(work);
   runs[run + R_FIRST] = r;
   runs[run + R_NEWEST] = r;
   runs[run + R_L3] = l3;
   runs[run + R_L4] = l4;
   runs[run + R_PAYLOAD] = payload;
-  runs[run + R_SEQUENCE] = view.getInt32(l4 + TCP_SEQUENCE) + length;
+  runs[run + R_SEQUENCE] = udp ? 0 : view.getInt32(l4 + TCP_SEQUENCE) + length;
   runs[run + R_ID] = v4 ? (view.getUint16(l3 + IPV4_ID) + 1) & 0xffff : 0;
   runs[run + R_SIZE] = length;
   runs[run + R_BYTES] = length;
   runs[run + R_JOINED] = 0;
 }
 
-/** The run of the flow (IP version, addresses, ports), -1 where none is open. */
-function runOf(view: DataView, l3: number, l4: number, v4: boolean): number {
+/** The run of the flow (IP version, protocol, addresses, ports), -1 where none is open. */
+function runOf(view: DataView, records: Int32Array, r: number, l3: number, l4: number, v4: boolean): number {
   const ports = view.getInt32(l4 + TCP_SOURCE_PORT);
+  const field = records[r + F_CSUM_OFFSET];
   const addresses = l3 + (v4 ? IPV4_SOURCE : IPV6_SOURCE);
   const bytes = v4 ? IPV4_ADDRESSES : IPV6_ADDRESSES;
   for (let run = 0; run < used; run += R_STRIDE) {
-    if (runs[run + R_FIRST] < 0 || ports !== view.getInt32(runs[run + R_L4] + TCP_SOURCE_PORT)) continue;
+    const first = runs[run + R_FIRST];
+    if (first < 0 || records[first + F_CSUM_OFFSET] !== field) continue;
+    if (ports !== view.getInt32(runs[run + R_L4] + TCP_SOURCE_PORT)) continue;
     const of = addresses - l3 + runs[run + R_L3];
     if (v4 === (runs[run + R_L4] - runs[run + R_L3] === IPV4_HEADER) && sameWords(view, addresses, of, bytes))
       return run;
@@ -166,13 +149,7 @@ function runOf(view: DataView, l3: number, l4: number, v4: boolean): number {
   return -1;
 }
 
-/** True where `bytes` bytes, a multiple of 4, are equal at two places. */
-function sameWords(view: DataView, a: number, b: number, bytes: number): boolean {
-  for (let i = 0; i < bytes; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
-  return true;
-}
-
-/** GRO's rule (Linux, net/ipv4/tcp_offload.c, af_inet.c, net/ipv6/ip6_offload.c): continues the run in every field. */
+/** Continues the run in every field. */
 function joins(
   view: DataView,
   records: Int32Array,
@@ -183,29 +160,21 @@ function joins(
   payload: number,
   length: number,
   v4: boolean,
+  udp: boolean,
 ): boolean {
   const first = runs[run + R_FIRST];
   const firstL3 = runs[run + R_L3];
-  const firstL4 = runs[run + R_L4];
   const link = records[r + F_OFFSET];
   const firstLink = records[first + F_OFFSET];
   const linkBytes = l3 - link;
   return (
-    view.getInt32(l4 + TCP_SEQUENCE) === runs[run + R_SEQUENCE] &&
     length <= runs[run + R_SIZE] &&
     runs[run + R_JOINED] < JOINED_MAX &&
     runs[run + R_PAYLOAD] - firstLink + runs[run + R_BYTES] + length <= FRAME_MAX &&
-    view.getInt32(l4 + TCP_ACKNOWLEDGEMENT) === view.getInt32(firstL4 + TCP_ACKNOWLEDGEMENT) &&
-    ((view.getInt32(l4 + TCP_DATA_OFFSET) ^ view.getInt32(firstL4 + TCP_DATA_OFFSET)) & SAME_BITS) === 0 &&
-    view.getUint16(l4 + TCP_URGENT) === view.getUint16(firstL4 + TCP_URGENT) &&
-    sameWords(view, l4 + TCP_HEADER, firstL4 + TCP_HEADER, payload - l4 - TCP_HEADER) &&
-    (v4
-      ? view.getUint16(l3 + IPV4_ID) === runs[run + R_ID] &&
-        view.getUint16(l3) === view.getUint16(firstL3) &&
-        /* Flags, offset and TTL. */
-        view.getInt32(l3 + IPV4_FLAGS_OFFSET) >>> 8 === view.getInt32(firstL3 + IPV4_FLAGS_OFFSET) >>> 8
-      : view.getInt32(l3) === view.getInt32(firstL3) &&
-        view.getUint16(l3 + IPV6_NEXT_HEADER) === view.getUint16(firstL3 + IPV6_NEXT_HEADER)) &&
+    (udp ||
+      (view.getInt32(l4 + TCP_SEQUENCE) === runs[run + R_SEQUENCE] &&
+        continuesTcp(view, l4, runs[run + R_L4], payload))) &&
+    continuesIp(view, l3, firstL3, runs[run + R_ID], v4) &&
     linkBytes === firstL3 - firstLink &&
     /* The type behind these words tells the IP version, which is the flow's. */
     sameWords(view, link, firstLink, linkBytes - 2) &&
@@ -215,21 +184,21 @@ function joins(
   );
 }
 
-/** Chains the record's payload behind the run; of its header nothing is left but what ends the run. */
+/** Chains the record's payload behind the run; of its header nothing is left but the flags that end the run. */
 function join(
   slab: Uint8Array,
   records: Int32Array,
   run: number,
   r: number,
-  l4: number,
   payload: number,
   length: number,
+  last: number,
 ): void {
   records[runs[run + R_NEWEST] + F_NEXT] = r / F_STRIDE + 1;
   records[r + F_OFFSET] = payload;
   records[r + F_LENGTH] = length;
   records[r + F_FLAGS] |= VNET_JOINED;
-  slab[runs[run + R_L4] + TCP_FLAGS] |= slab[l4 + TCP_FLAGS] & LAST;
+  if (last !== 0) slab[runs[run + R_L4] + TCP_FLAGS] |= last;
   runs[run + R_NEWEST] = r;
   runs[run + R_SEQUENCE] += length;
   runs[run + R_ID] = (runs[run + R_ID] + 1) & 0xffff;
@@ -249,6 +218,14 @@ function vacancy(work: Work): number {
   return turn;
 }
 
+/** Frames of which nobody knows the flow keep their order by ending all runs of datagrams. */
+function endDatagrams(work: Work): void {
+  for (let run = 0; run < used; run += R_STRIDE) {
+    const first = runs[run + R_FIRST];
+    if (first >= 0 && work.records[first + F_CSUM_OFFSET] === UDP_CHECKSUM) finish(work, run);
+  }
+}
+
 /** Ends a run. What is longer than one segment gets a superpacket's lengths, checksum and record. */
 function finish(work: Work, run: number): void {
   const first = runs[run + R_FIRST];
@@ -264,8 +241,10 @@ function finish(work: Work, run: number): void {
   if (v4) ipv4SetTotalLength(view, l3, l4 - l3 + after);
   else ipv6SetPayloadLength(view, l3, after);
   /* The pseudo-header's length in its sum, in one's complement: the old one out, the new one in. */
-  const sum = view.getUint16(l4 + TCP_CHECKSUM);
-  view.setUint16(l4 + TCP_CHECKSUM, fold(sum + (~before & 0xffff) + after));
-  records[first + F_GSO_TYPE] = v4 ? GSO_TCPV4 : GSO_TCPV6;
+  const udp = records[first + F_CSUM_OFFSET] === UDP_CHECKSUM;
+  const field = l4 + (udp ? UDP_CHECKSUM : TCP_CHECKSUM);
+  view.setUint16(field, fold(view.getUint16(field) + (~before & 0xffff) + after));
+  if (udp) view.setUint16(l4 + UDP_LENGTH, after);
+  records[first + F_GSO_TYPE] = udp ? GSO_UDP_L4 : v4 ? GSO_TCPV4 : GSO_TCPV6;
   records[first + F_GSO_SIZE] = runs[run + R_SIZE];
 }

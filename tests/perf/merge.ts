@@ -3,7 +3,7 @@
  * Run: node_modules/.bin/node tests/perf/merge.ts
  */
 import { addRecord } from '#transform/emit.ts';
-import { mergeOpened } from '#transform/merge.ts';
+import { mergeFrames } from '#transform/merge.ts';
 import { KIND_OPENED, Work } from '#transform/work.ts';
 import { Frame } from '#wire/frame.ts';
 import { parseFrame } from '#wire/parse.ts';
@@ -76,7 +76,7 @@ function measure(name: string, batch: Batch): void {
   const alone = time(() => batch.restore());
   const both = time(() => {
     batch.restore();
-    mergeOpened(batch.work);
+    mergeFrames(batch.work, 1 << PORT_INNER, 0);
   });
   console.log(`${name.padEnd(44)} ${(both - alone).toFixed(0).padStart(6)} ns per segment`);
 }

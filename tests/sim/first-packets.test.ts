@@ -1,6 +1,8 @@
 /** The first packets of a pair: held, then protected; none is lost, none leaves in plaintext. */
 import { describe, expect, it } from 'vitest';
+import { fakeFrame } from '#port/fake.ts';
 import { echo, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
+import { segments } from '../kit/sim-segments.ts';
 import { SimWorld } from '../kit/sim-world.ts';
 
 const MARKER = Buffer.from('marker-in-plaintext');
@@ -35,7 +37,11 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     world.behaviour = { delay: 200 };
     for (let i = 0; i < 20; i++) world.sendFromH1(udp(out, 1000, 2000, Buffer.from(`${MARKER} ${i}`)));
     world.run(2_000);
-    expect(payloads(world.h2.left.collect())).toEqual(Array.from({ length: 20 }, (_, i) => `${MARKER} ${i}`));
+    const arrived = world.h2.left
+      .collect()
+      .flatMap(segments)
+      .map((datagram) => fakeFrame(datagram));
+    expect(payloads(arrived)).toEqual(Array.from({ length: 20 }, (_, i) => `${MARKER} ${i}`));
     expect(plaintextCrossed(world)).toBe(0);
   });
 

@@ -13,12 +13,16 @@ import {
   F_LENGTH,
   F_NEXT,
   F_OFFSET,
+  F_STATUS,
+  F_STRIDE,
   F_VLAN_TCI,
   GSO_TCPV4,
   SLOT_HEADROOM,
   VNET_JOINED,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
+import { Batch, merge } from '../transform/merge-batch.ts';
+import { udpPacket } from '../transform/plain-packets.ts';
 import { addVeth, enterNewNamespace, run, untilOperational } from './namespace.ts';
 import {
   type Arrival,
@@ -142,6 +146,24 @@ describe('packet port on a link that makes real segments', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  test.each([
+    ['IPv4 with DF', { version: 4 }],
+    ['IPv4 without DF', { version: 4, df: false }],
+    ['IPv6', { version: 6 }],
+  ] as const)('datagrams of %s that leave as one are, on the link, what they were', (_name, ip) => {
+    const frames = [88, 88, 88, 31].map((length, i) =>
+      udpPacket({ ...ip, id: (0xfffe + i) & 0xffff }, 7, 9, Buffer.alloc(length, i)),
+    );
+    const batch = new Batch();
+    for (const frame of frames) batch.add(frame);
+    merge(batch.work);
+    expect(batch.groups()).toEqual([[0, 1, 2, 3]]);
+    left.transmit(batch.slab, batch.work.records, 0, 4);
+    expect([0, 1, 2, 3].map((i) => batch.work.records[i * F_STRIDE + F_STATUS])).toEqual([0, 0, 0, 0]);
+    const got = buffers.arrivals(right, 4).map(({ bytes }) => Buffer.from(bytes).toString('hex'));
+    expect(got).toEqual(frames.map((frame) => frame.toString('hex')));
   });
 
   test('a full transmit queue costs its frames and nothing more', () => {
