@@ -1,6 +1,8 @@
 /** What a superpacket becomes on its way through two gateways, and what reaches the device behind the second. */
 import { describe, expect } from 'vitest';
-import { GSO_NONE, GSO_TCPV4, GSO_TCPV6, PORT_INNER, PORT_OUTER, VNET_NEEDS_CSUM } from '#wire/record.ts';
+import type { FakeFrame } from '#port/fake.ts';
+import { ipv4SetId } from '#wire/ipv4.ts';
+import { GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, PORT_INNER, PORT_OUTER, VNET_NEEDS_CSUM } from '#wire/record.ts';
 import { TCP_ACK, TCP_PSH } from '#wire/tcp.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
 import { type Ends, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
@@ -106,5 +108,49 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     /* Whether two segments of a stream meet in one batch is up to the wire; of these many always do. */
     for (let i = 0; i < 20; i++) sendSuperpacket(world);
     expect(world.b.datapath.counters.port(PORT_INNER).mergedOut).toBeGreaterThan(0);
+  });
+
+  /** Datagrams of 64 bytes, as a device sends them: one by one, identifications counting on. */
+  function sendDatagrams(world: SimWorld, count: number): string[] {
+    const sent = Array.from({ length: count }, (_, i) => {
+      const frame = udp(
+        ends,
+        1,
+        2,
+        Uint8Array.from({ length: 64 }, (_, k) => i + k),
+      );
+      if (version === 4) ipv4SetId(new DataView(frame.buffer, frame.byteOffset), 14, 0xfff0 + i);
+      return frame;
+    });
+    for (const frame of sent) world.sendFromH1(frame);
+    world.run(1_000);
+    return sent.map((frame) => Buffer.from(frame).toString('hex'));
+  }
+  const cutOf = (frames: readonly FakeFrame[]): string[] =>
+    frames.flatMap(segments).map((frame) => Buffer.from(frame).toString('hex'));
+
+  story('datagrams cross as superpackets of sealed datagrams, and arrive as what they were', (world) => {
+    acquainted(world, ends);
+    const sent = sendDatagrams(world, 15);
+    const onWire = world.crossed.filter((c) => dprpType(c.frame.bytes) === 0).map((c) => c.frame);
+    expect(onWire.map((f) => [f.gsoType, f.gsoSize])).toEqual([[GSO_UDP_L4, 64 + 24]]);
+    expect(onWire.flatMap(segments).map((f) => read(f).payload.length)).toEqual(Array(15).fill(64 + 24));
+    const arrived = world.h2.left.collect();
+    expect(arrived.map((f) => [f.gsoType, f.gsoSize])).toEqual([[GSO_UDP_L4, 64]]);
+    expect(cutOf(arrived)).toEqual(sent);
+    expect(world.a.datapath.counters.port(PORT_OUTER)).toMatchObject({ mergedOut: 1 });
+    expect(world.b.datapath.counters.port(PORT_INNER)).toMatchObject({ mergedOut: 1 });
+    expect(world.b.drops()).toEqual({});
+  });
+
+  story('of merged datagrams one that somebody changed is missing, and no other', (world) => {
+    acquainted(world, ends);
+    world.mallory = (frame) => {
+      if (frame.gsoType === GSO_UDP_L4) frame.bytes[frame.bytes.length - 7 * 88 - 1] ^= 1;
+      return true;
+    };
+    const sent = sendDatagrams(world, 15);
+    expect(cutOf(world.h2.left.collect())).toEqual(sent.filter((_, i) => i !== 7));
+    expect(world.b.drops()).toEqual({ 'sealed-forged': 1 });
   });
 });
