@@ -46,6 +46,8 @@ export class Association {
   readonly sends: boolean;
   /** The same the other way; undefined until it spoke. */
   peerSends: boolean | undefined;
+  /** Its place among the agreements of the pair: the far end never goes back to one of a lower place (§ 11.10). */
+  order = 0;
   /** Older keys for octets before a switch to this one: of what we send, and of what we receive. */
   sendCut: SwitchCut | undefined;
   receiveCut: SwitchCut | undefined;

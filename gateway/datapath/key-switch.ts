@@ -84,7 +84,8 @@ export class KeySwitches {
     const found = this.#parts.associations.byNegotiation(pair, negotiation);
     if (found === undefined || found.transform === 'sealed') return undefined;
     const { transcript, peerStatement, group, keyVersion, transform } = found;
-    return { transcript, peerStatement, group, keyVersion, transform, followed: found.peerSends === true };
+    const superseded = found.order < pair.followed;
+    return { transcript, peerStatement, group, keyVersion, transform, followed: found.peerSends === true, superseded };
   }
 
   /** § 11.7: nothing came for it lately, and its number may be given to another. */
@@ -100,11 +101,12 @@ export class KeySwitches {
   /** A `pccom` agreement was installed. `send`: it may be sent with at once. */
   installed(association: Association, send: boolean, wasPlain: boolean, now: Millis): void {
     const { pair } = association;
+    association.order = placeOf(association, send);
     if (wasPlain && association.peerSends !== true) {
       pair.receiving = PLAIN_FORM;
       pair.receivesPlainUntil = now + PLAIN_GRACE_MS;
     }
-    if (association.peerSends === true) pair.receiving = association.state.generation;
+    if (association.peerSends === true) this.#receiveWith(association);
     const { associations } = this.#parts;
     const old = associations.sender(pair);
     if (association.sends) {
@@ -132,8 +134,15 @@ export class KeySwitches {
     if (association.peerSends !== undefined) return;
     association.peerSends = sends;
     const { pair } = association;
-    if (sends) pair.receiving = association.state.generation;
+    if (sends) this.#receiveWith(association);
     this.#parts.lane.releaseHeld(pair, now);
+  }
+
+  /** § 11.10: never again with an older one; a word that comes late changes nothing. */
+  #receiveWith({ pair, order, state }: Association): void {
+    if (order < pair.followed) return;
+    pair.followed = order;
+    pair.receiving = state.generation;
   }
 
   /** True while what the far end sends with is not known, but will be in a moment: nothing is to be taken for anything. */
@@ -146,10 +155,10 @@ export class KeySwitches {
   follow(pair: Pair<Association>, { negotiation, old, connections }: Switched, now: Millis): void {
     const { lane, associations } = this.#parts;
     const association = associations.byNegotiation(pair, negotiation);
-    if (association === undefined) return;
+    if (association === undefined || association.order < pair.followed) return;
     lane.flush(now);
     association.peerSends = true;
-    pair.receiving = association.state.generation;
+    this.#receiveWith(association);
     /* What waits was sent before. */
     lane.dropHeldInbound(pair);
     const older = old === undefined ? undefined : associations.byNegotiation(pair, old);
@@ -359,6 +368,20 @@ export class KeySwitches {
     const end = (frame.sequence + Math.max(1, frame.payloadLength)) | 0;
     return ((end - cut) | 0) > 0;
   }
+}
+
+/**
+ * § 11.10: behind those before it. One that another negotiation won over, which was ours and crossed it, stands right
+ * before that.
+ */
+function placeOf({ pair, state }: Association, send: boolean): number {
+  const next = pair.agreements + 1;
+  pair.agreements = next;
+  if (state.initiator || send) return next;
+  const places = pair.associations.flatMap((a) => (a === undefined || a.order === 0 ? [] : [a]));
+  const winner = Math.max(0, ...places.map((a) => (a.state.initiator ? a.order : 0)));
+  if (winner === 0) return next;
+  return (winner + Math.max(winner - 1, ...places.map((a) => (a.order < winner ? a.order : 0)))) / 2;
 }
 
 /** The far end holds `old`, as its list said when `next` was negotiated, or as it confirmed meanwhile. */

@@ -217,6 +217,8 @@ export interface SwitchFacts {
   readonly transform: TransformName;
   /** The far side sends with it already: another switch to it is a replay. */
   readonly followed: boolean;
+  /** It sends with a later one: a switch to this one was withheld on its way (§ 11.10). */
+  readonly superseded: boolean;
 }
 
 /** What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. */

@@ -72,6 +72,7 @@ export class Switches {
     const negotiation = Buffer.from(opened.header.negotiation).toString('hex');
     const facts = policy.agreement(message.pair, negotiation);
     if (facts === undefined) return 'dprp-unknown-negotiation';
+    if (facts.superseded) return 'dprp-unknown-negotiation';
     if (!equal(ksw.transcript, facts.transcript)) return 'dprp-hash-chain';
     const peer = this.#peerOf(step, facts);
     if (typeof peer === 'string') return peer;

@@ -52,6 +52,9 @@ export class Pair<T> {
   sendGeneration = -1;
   /** What a packet that bears no tag is taken for: a generation, or NO_FORM, PLAIN_FORM (docs/dprp.md § 11). */
   receiving = NO_FORM;
+  /** Agreements so far, and the place among them of the last one that the far end said it sends with (docs/dprp.md § 11.10). */
+  agreements = 0;
+  followed = 0;
   /** PLAIN_FORM counts until then, ms. */
   receivesPlainUntil = 0;
   /** When a packet last left in plaintext, ms. */

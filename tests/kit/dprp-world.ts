@@ -67,6 +67,8 @@ export class Gateway {
   receivesOtherwise = false;
   /** Negotiations whose key switch the far end made. */
   readonly followed = new Map<string, Switched>();
+  /** Negotiations of which the far end said that it sends with a later one. */
+  readonly superseded = new Set<string>();
   send: (action: Extract<Action, { do: 'send' | 'notice' }>, cause: Received | undefined) => void = () => {};
   readonly #grace: number;
 
@@ -93,7 +95,8 @@ export class Gateway {
       receives: () => this.receivesOtherwise,
       agreement: (pair, negotiation) => {
         const found = this.state(pair).generations.find((a) => a?.negotiation === negotiation);
-        return found && { ...found, followed: this.followed.has(negotiation) };
+        const superseded = this.superseded.has(negotiation);
+        return found && { ...found, followed: this.followed.has(negotiation), superseded };
       },
     };
     this.dprp = createDprp({

@@ -163,6 +163,23 @@ describe('somebody on the wire, or in the domain', () => {
     expect(world.b.drops.at(-1)).toBe('dprp-unknown-negotiation');
   });
 
+  it('withholds it until the far end switched to a later agreement: not answered, though parts of it came before', () => {
+    for (const count of [1, KSW_CONNECTIONS + 1]) {
+      const world = agreed();
+      const parts: InFlight[] = [];
+      world.mallory = (f) => {
+        if (type(f) === TYPE_KSW) parts.push(f);
+        return [];
+      };
+      begin(world, count);
+      const last = parts.pop() as InFlight;
+      for (const { message } of parts) world.b.receive(message, world.now);
+      world.b.superseded.add(world.agreement.negotiation);
+      world.b.receive(last.message, world.now);
+      expect([did(world.b, 'switch'), world.b.drops]).toEqual([0, ['dprp-unknown-negotiation']]);
+    }
+  });
+
   it('sends it for another pair, back to its sender, or as the other ICMP message: nothing', () => {
     const world = agreed();
     const { message } = kept(world);
