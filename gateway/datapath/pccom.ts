@@ -10,12 +10,12 @@ import {
 } from '#transform/pccom-datagram.ts';
 import { DECIPHER_BYTES, decipherRecords } from '#transform/pccom-jobs.ts';
 import { PccomState } from '#transform/pccom-state.ts';
-import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords } from '#transform/pccom-tcp.ts';
+import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords, raiseSegments } from '#transform/pccom-tcp.ts';
 import { contentEnd, TRAILER } from '#transform/sealed-datagram.ts';
 import { sealedTcpGeneration } from '#transform/sealed-tcp.ts';
 import { ShortBudget } from '#transform/short-budget.ts';
 import type { SealedState } from '#transform/state.ts';
-import type { Work } from '#transform/work.ts';
+import { hasRoom, type Work } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame } from '#wire/frame.ts';
 import { GSO_NONE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
@@ -25,6 +25,7 @@ import { REPLY_ROOM } from './replies.ts';
 import { portsKey } from './switch-cut.ts';
 
 const SHORT_BUDGET = dropCode('pccom-short-budget');
+const NO_ROOM = dropCode('transform-no-room');
 const OLD_KEYS = dropCode('pccom-old-keys');
 /** A number this far above the window's top is none of ours: ciphertext, read as a trailer, is by 2^-28 below it. */
 const NUMBER_SLACK = 2 ** 32;
@@ -58,15 +59,15 @@ export class Pccom {
     reassembled: boolean,
     now: number,
   ): number {
-    if (!this.#outwardShort.admits(frame, now)) return SHORT_BUDGET;
     const tcp = frame.form === FORM_TCP;
     const code = this.#keysOf(frame, association, true, now);
     if (code < 0) return code;
     const older = this.#older;
+    if (tcp) raiseSegments(frame, state, mtu, older);
+    if (!this.#outwardShort.admits(frame, now)) return SHORT_BUDGET;
     const records = tcp ? encipherTcpRecords(frame, state, mtu, older) : encipherDatagramRecords(frame, state, mtu);
     const bytes = tcp ? encipherTcpBytes(frame, state, mtu, older) : encipherDatagramBytes(frame, state, mtu);
-    /* A reassembled packet stands alone in the work area: there is room, and it must stay. */
-    if (!reassembled && !this.#work.fits(records + 1, bytes + REPLY_ROOM)) this.#flush();
+    if (!hasRoom(this.#work, records + 1, bytes + REPLY_ROOM, reassembled, this.#flush)) return NO_ROOM;
     return tcp
       ? encipherTcp(this.#work, frame, state, mtu, PORT_OUTER, reassembled, older, this.#sequence)
       : encipherDatagram(this.#work, frame, state, mtu, PORT_OUTER, reassembled);
@@ -75,8 +76,10 @@ export class Pccom {
   /** Deciphers the frame at hand where it lies; false when it was dropped. */
   inward(frame: Frame, association: Association, state: PccomState, reassembled: boolean, now: number): boolean {
     let code = this.#inwardShort.admits(frame, now) ? this.#keysOf(frame, association, false, now) : SHORT_BUDGET;
+    if (code >= 0 && !hasRoom(this.#work, decipherRecords(frame), DECIPHER_BYTES, reassembled, this.#flush)) {
+      code = NO_ROOM;
+    }
     if (code >= 0) {
-      if (!reassembled && !this.#work.fits(decipherRecords(frame), DECIPHER_BYTES)) this.#flush();
       code =
         frame.form === FORM_TCP
           ? decipherTcp(this.#work, frame, state, PORT_INNER, this.#older, this.#sequence)

@@ -36,6 +36,7 @@ import { SHORT_PER_SECOND } from '#transform/short-budget.ts';
 import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {
+  hasRoom,
   KIND_DROPPED,
   KIND_KEYED_IN,
   KIND_KEYED_OUT,
@@ -49,6 +50,7 @@ import {
   type Work,
 } from '#transform/work.ts';
 import { wordsEqual } from '#wire/address.ts';
+import { dropCode } from '#wire/drops.ts';
 import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
 import { icmpErrorReports } from '#wire/icmp.ts';
@@ -69,6 +71,8 @@ export const STRAY = 1;
 export const EARLY = 2;
 /** Plaintext of a pair whose far end has still to switch from it. */
 export const STILL_PLAIN = 3;
+
+const NO_ROOM = dropCode('transform-no-room');
 
 export interface ProtectParts {
   readonly work: Work;
@@ -138,8 +142,7 @@ export class Protect {
     const tcp = frame.form === FORM_TCP;
     const records = tcp ? sealTcpRecords(frame, mtu) : sealDatagramRecords(frame, mtu);
     const bytes = tcp ? sealTcpBytes(frame, mtu) : sealDatagramBytes(frame, mtu);
-    /* A reassembled packet stands alone in the work area: there is room, and it must stay. */
-    if (!reassembled) this.#room(records + 1, bytes + REPLY_ROOM);
+    if (!hasRoom(this.#work, records + 1, bytes + REPLY_ROOM, reassembled, this.#flush)) return NO_ROOM;
     return tcp
       ? sealTcp(this.#work, frame, state, mtu, PORT_OUTER)
       : sealDatagram(this.#work, frame, state, mtu, PORT_OUTER, reassembled);
@@ -194,10 +197,12 @@ export class Protect {
       const state = pair.associations[generation]?.state;
       if (state === undefined || state instanceof PccomState) continue;
       taken += 1;
-      if (!reassembled) this.#room(1, tcp ? OPEN_TCP_BYTES : openDatagramBytes(frame));
-      const code = tcp
-        ? openTcp(this.#work, frame, state, PORT_INNER)
-        : openDatagram(this.#work, frame, state, PORT_INNER, index);
+      const bytes = tcp ? OPEN_TCP_BYTES : openDatagramBytes(frame);
+      const code = !hasRoom(this.#work, 1, bytes, reassembled, this.#flush)
+        ? NO_ROOM
+        : tcp
+          ? openTcp(this.#work, frame, state, PORT_INNER)
+          : openDatagram(this.#work, frame, state, PORT_INNER, index);
       if (code < 0) this.#counters.dropCode(code);
     }
     if (taken === 0) return STRAY;
@@ -231,10 +236,6 @@ export class Protect {
   /** True for a TCP segment with the sealed option: the only protected packets that can be told by looking. */
   looksSealed(frame: Frame): boolean {
     return frame.form === FORM_TCP && sealedTcpGeneration(this.#work.slab, this.#work.view, frame) >= 0;
-  }
-
-  #room(records: number, bytes: number): void {
-    if (!this.#work.fits(records, bytes)) this.#flush();
   }
 
   /** Runs the jobs and drops what they refuse; what is left may be sent. */

@@ -19,7 +19,7 @@
  *     encipherDatagramRecords(frame, state, mtu), encipherDatagramBytes(frame, state, mtu)
  *   decipherDatagram(work, frame, state, port)                                                     0 or a drop code
  *     decipherRecords(frame), DECIPHER_BYTES                           pccom-jobs.ts; for both forms
- *   ShortBudget.admits(frame, now)                                     short-budget.ts; before all of these
+ *   raiseSegments(frame, state, mtu, older), then ShortBudget.admits(frame, now), short-budget.ts      before all of these
  *   settleKeyedOut(work, record), settleKeyedIn(work, record)          pccom-checksum.ts; behind the cipher, by W_KIND
  *   TOO_BIG is answered with tooBigMtu(frame, mtu, 0)                  sealed-datagram.ts
  *
@@ -37,6 +37,7 @@ import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
 import type { PccomState } from './pccom-state.ts';
 import { fragmentsOf, mayFragment, TOO_BIG } from './sealed-datagram.ts';
 import { aadLength } from './sealed-format.ts';
+import { SEGMENT_MIN } from './sealed-tcp.ts';
 import { TcpPart, writePartHeader } from './tcp-cut.ts';
 import { KIND_KEYED_IN, KIND_KEYED_OUT, KIND_SEALED, type Work } from './work.ts';
 
@@ -63,11 +64,29 @@ function exceeds(frame: Frame, mtu: number): boolean {
   return frame.payload - frame.l3 + Math.min(stepOf(frame), frame.payloadLength) > mtu;
 }
 
+/**
+ * Raises the segment size of a superpacket that keyed checksums cut anyway, as `sealed` does: TCP is a byte stream, and a
+ * bound on parts is needed. Called before everything that counts segments.
+ */
+export function raiseSegments(
+  frame: Frame,
+  state: PccomState,
+  mtu: number,
+  older: PccomState | undefined = undefined,
+): void {
+  if (frame.gsoType === GSO_NONE || !isKeyed(state, older)) return;
+  frame.gsoSize = Math.max(frame.gsoSize, Math.min(SEGMENT_MIN, mtu - (frame.payload - frame.l3)));
+  if (frame.payloadLength > frame.gsoSize) return;
+  frame.gsoType = GSO_NONE;
+  frame.gsoSize = 0;
+}
+
 /** Upper bound of the parts, not of their fragments. */
 function partsOf(frame: Frame, state: PccomState, mtu: number, older: PccomState | undefined): number {
   const switching = older === undefined ? 0 : 1;
   if (!isKeyed(state, older) && !exceeds(frame, mtu)) return switching === 0 ? 1 : SWITCH_PARTS;
-  return Math.max(1, Math.ceil(frame.payloadLength / stepOf(frame))) + switching;
+  const cut = Math.max(1, Math.ceil(frame.payloadLength / stepOf(frame)));
+  return switching === 0 ? cut : cut + SWITCH_PARTS;
 }
 
 /**

@@ -48,7 +48,7 @@ import {
 } from './tcp-layout.ts';
 import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
 
-/** A superpacket of smaller segments is cut at this length instead: TCP is a byte stream, and a bound on records is needed. */
+/** A superpacket of smaller segments is cut at this length instead, under keyed checksums, too: TCP is a byte stream, and a bound on records is needed. */
 export const SEGMENT_MIN = 512;
 /** A segment is cut only where its parts may be this long: bounds records where extension headers fill the path MTU. */
 const CUT_ROOM_MIN = 256;

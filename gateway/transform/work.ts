@@ -88,3 +88,15 @@ export class Work {
     this.top = this.#start;
   }
 }
+
+/**
+ * Makes room for a frame's work, by `flush` where the batch is full. A reassembled packet, which stands in the work area
+ * alone, must stay.
+ * @returns false where not even an empty work list holds it: the frame is dropped, as 'transform-no-room'
+ */
+export function hasRoom(work: Work, records: number, bytes: number, alone: boolean, flush: () => void): boolean {
+  if (work.fits(records, bytes)) return true;
+  if (alone) return false;
+  flush();
+  return work.fits(records, bytes);
+}

@@ -212,6 +212,11 @@ export const DROPS = [
     'sent before a key switch, under keys that are gone',
     '鍵の切り替え前に送信され、その鍵はすでに破棄されている',
   ),
+  reason(
+    'transform-no-room',
+    'protecting the packet would take more work than a batch may hold',
+    'パケットの保護処理が1バッチの作業領域に収まらない',
+  ),
   /* fragments */
   reason(
     'fragment-bad',
