@@ -1,6 +1,6 @@
 /**
  * strongSwan with kernel-libipsec: IKEv2 with a shared secret (its cheapest authentication), X25519, ESP in UDP through
- * a TUN device. OpenSSL ciphers: the plugin `aesni` was measured and is slower.
+ * a TUN device. The plugin `aesni` stands before `openssl`: with it a stream is a third faster.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { Tunnel } from './tunnel.ts';
 
 const ESP = 'aes256gcm16';
 const IKE = 'aes256gcm16-prfsha256-x25519';
-const PLUGINS = 'random nonce openssl pem pkcs1 kdf kernel-libipsec kernel-netlink socket-default vici';
+const PLUGINS = 'random nonce aesni openssl pem pkcs1 kdf kernel-libipsec kernel-netlink socket-default vici';
 
 interface Daemon {
   readonly site: Site;
