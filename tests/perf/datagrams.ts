@@ -156,8 +156,8 @@ function measure(transform: 'sealed' | 'pccom', gro: boolean, datagrams: boolean
   leave();
 }
 
-for (let turn = 0; turn < 2; turn++) {
-  for (const transform of ['sealed'] as const) {
+for (let turn = 0; turn < 1; turn++) {
+  for (const transform of ['sealed', 'pccom'] as const) {
     for (const gro of [true, false]) for (const datagrams of [false, true]) measure(transform, gro, datagrams);
   }
 }
