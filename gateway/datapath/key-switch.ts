@@ -114,10 +114,16 @@ export class KeySwitches {
     } else if (old === undefined || (send && !bothHold(old, association))) this.#close(association, now);
   }
 
+  /** § 11.2: a `sealed` agreement whose far end may take our packets for something else until it has MPIT. */
+  installedSealed(association: Association, now: Millis): void {
+    this.#close(association, now);
+  }
+
   /** Both ends hold it. */
   confirmed(association: Association, peerSends: boolean | undefined, now: Millis): void {
     if (association.transform === 'sealed') {
       this.#drop(association.pair);
+      this.#parts.lane.releaseHeld(association.pair, now);
       return;
     }
     if (peerSends !== undefined) this.peerSpoke(association, peerSends, now);

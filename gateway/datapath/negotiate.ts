@@ -307,6 +307,8 @@ export class Negotiator {
     if (agreement.transform !== 'sealed') {
       if (agreement.role === 'initiator' && !this.expects(pair)) this.#lane.dropHeldInbound(pair);
       this.switches.installed(association, send, wasPlain, now);
+    } else if (agreement.role === 'initiator' && agreement.common === 0 && !send) {
+      this.switches.installedSealed(association, now);
     } else if (send || this.#associations.sender(pair) === undefined) this.#associations.sendWith(association);
     pair.verdict = 'encrypt';
     pair.reason = 'common-group';

@@ -263,7 +263,9 @@ export class Negotiation {
     const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair); /* § 11.3 */
     /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
     this.#sendMpit(step, peer, info, opened.hash, encoded, derived, sends);
-    this.#install(step, peer, info, decision, derived.prk, transcript, sends, this.#side.held & rgi.held);
+    const common = this.#side.held & rgi.held;
+    const send = common === 0 && (isPccom(decision.transform) || !rgi.receives); /* § 11.2 */
+    this.#install(step, peer, info, decision, derived.prk, transcript, sends, common, send);
     return undefined;
   }
 
@@ -294,7 +296,7 @@ export class Negotiation {
     this.#send(step);
   }
 
-  /** Where no generation is held by both ends, nothing else can serve until CDN. */
+  /** `send`: no generation is held by both ends, so nothing else can serve until CDN. */
   #install(
     step: Step,
     peer: Peer,
@@ -304,11 +306,12 @@ export class Negotiation {
     transcript: Uint8Array,
     sends: boolean,
     common: number,
+    send: boolean,
   ): void {
     this.#installed = d.generation;
     step.out.push({
       do: 'install',
-      send: common === 0,
+      send,
       agreement: {
         pair: this.pair,
         negotiation: this.idText,
