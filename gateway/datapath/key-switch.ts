@@ -40,6 +40,8 @@ interface Running {
   /** KSW leaves then, ms; Infinity until the agreement is confirmed. */
   at: number;
   sent: boolean;
+  /** All waits from now on, and did not before: the guard begins anew. */
+  guardAnew: boolean;
   /** S by ports, once KSW is out. */
   connections: Map<number, number>;
   /** Confirmed meanwhile: the next one to switch to. */
@@ -190,6 +192,7 @@ export class KeySwitches {
       old: undefined,
       at: Number.POSITIVE_INFINITY,
       sent: false,
+      guardAnew: false,
       connections: new Map(),
       next: undefined,
     });
@@ -228,6 +231,7 @@ export class KeySwitches {
       old,
       at,
       sent: false,
+      guardAnew: false,
       connections: new Map(),
       next: undefined,
     });
@@ -243,6 +247,10 @@ export class KeySwitches {
     if (now < this.#due) return;
     this.#due = Number.POSITIVE_INFINITY;
     for (const running of [...this.#running.values()]) {
+      if (running.guardAnew) {
+        running.guardAnew = false;
+        running.at = Math.max(running.at, now + guardOf(running.target));
+      }
       if (running.target.ended) this.#targetEnded(running, now);
       else if (!running.sent && now >= running.at) this.#advance(running, now);
       if (this.#running.get(running.pair) === running && !running.sent) this.#due = Math.min(this.#due, running.at);
@@ -267,17 +275,19 @@ export class KeySwitches {
     const { lane, dprp, apply } = this.#parts;
     const { pair, target } = running;
     lane.flush(now);
-    running.sent = true;
     let connections: Int32Array = new Int32Array(0);
     if (running.old !== undefined) {
       connections = lane.connections(pair);
       if (connections.length > 2 * SWITCH_CONNECTIONS) {
         /* Too many to name: all wait, and no octet is under the older keys afterwards. */
-        connections = new Int32Array(0);
         running.old = undefined;
+        running.at = now + guardOf(target);
+        pair.switching = CLOSED;
+        return;
       }
       for (let i = 0; i < connections.length; i += 2) running.connections.set(connections[i], connections[i + 1]);
     }
+    running.sent = true;
     pair.switching = running.old === undefined ? CLOSED : ASKING;
     const { negotiation } = target;
     const of = { device: pair.deviceBytes, peer: pair.peerBytes };
@@ -330,6 +340,7 @@ export class KeySwitches {
     if (running === undefined) return;
     if (!running.target.ended && this.#parts.associations.sender(pair) === undefined) {
       pair.sendGeneration = running.target.state.generation;
+      if (pair.switching !== CLOSED && !running.sent) running.guardAnew = true;
       pair.switching = CLOSED;
       if (!running.sent) running.old = undefined;
     }
@@ -362,14 +373,16 @@ export class KeySwitches {
     if (pair.switching === CLOSED) return true;
     if (pair.switching === WAITING) return false;
     if (frame.form !== FORM_TCP) return true;
-    if (pair.switching === GUARD) return false;
-    const running = this.#running.get(pair) as Running;
-    const needsKey =
-      frame.payloadLength > 0 ||
-      (running.old ?? running.target).transform === 'pccom-keyed' ||
-      running.target.transform === 'pccom-keyed';
+    const { old, target, connections } = this.#running.get(pair) as Running;
+    const former = old?.sendCut;
+    const needsKey = frame.payloadLength > 0 || isKeyed(old) || isKeyed(target) || isKeyed(former?.older);
     if (!needsKey) return false;
-    const cut = running.connections.get(portsKey(frame.sourcePort, frame.destinationPort));
+    /* § 11.8: nothing may be in flight under keys before the older ones. */
+    const ports = portsKey(frame.sourcePort, frame.destinationPort);
+    const formerCut = former === undefined ? -1 : former.find(ports, frame.sequence);
+    if (formerCut >= 0 && ((frame.sequence - formerCut) | 0) < 0) return true;
+    if (pair.switching === GUARD) return false;
+    const cut = connections.get(ports);
     if (cut === undefined) return true;
     const end = (frame.sequence + Math.max(1, frame.payloadLength)) | 0;
     return ((end - cut) | 0) > 0;
@@ -395,6 +408,8 @@ function bothHold(old: Association, next: Association): boolean {
   if (((next.common >> old.state.generation) & 1) === 1) return true;
   return old.confirmed && old.installedAt >= next.installedAt - next.took;
 }
+
+const isKeyed = (association: Association | undefined): boolean => association?.transform === 'pccom-keyed';
 
 /** § 11.5: how long what is not TCP is silent before KSW, ms. */
 function guardOf(target: Association): number {

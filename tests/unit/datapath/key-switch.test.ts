@@ -149,6 +149,22 @@ describe('a switch', () => {
     ]);
   });
 
+  it('keeps back what is under keys before the older ones', () => {
+    agree(0, 0, 0, true);
+    agree(2, 0b0001, 1_000);
+    switches.tick(at(1_000 + GUARD_MS));
+    switches.switched(pair, 'n2', at(1_010));
+    connections = Int32Array.of(portsKey(1_000, 80), S + 1_000);
+    agree(1, 0b0101, 10_000);
+    for (const state of [GUARD, ASKING]) {
+      expect([pair.switching, waits(tcp(S - 20, 10), tcp(S - 5, 10), tcp(S, 10), tcp(S - 20, 0))]).toEqual([
+        state,
+        [true, true, false, false],
+      ]);
+      switches.tick(at(10_000 + GUARD_MS));
+    }
+  });
+
   it('to an agreement whose far end holds nothing older lets nothing pass', () => {
     agree(0, 0, 0, true);
     const next = agree(2, 0, 1_000);
@@ -165,7 +181,11 @@ describe('a switch', () => {
     connections = Int32Array.from({ length: 2 * (SWITCH_CONNECTIONS + 1) }, (_, i) => i);
     agree(2, 0b0001, 1_000);
     switches.tick(at(1_000 + GUARD_MS));
-    expect(pair.switching).toBe(CLOSED);
+    /* TCP passed until now: it has a guard of its own. */
+    expect([pair.switching, asked, waits(tcp(S - 20, 10), tcp(S, 0))]).toEqual([CLOSED, [], [true, true]]);
+    switches.tick(at(999 + 2 * GUARD_MS));
+    expect(asked).toEqual([]);
+    switches.tick(at(1_000 + 2 * GUARD_MS));
     expect(asked).toMatchObject([{ old: undefined, connections: new Int32Array(0) }]);
   });
 
@@ -197,7 +217,11 @@ describe('an association that ends', () => {
     const next = agree(2, 0b0001, 1_000);
     associations.end(old);
     expect([pair.switching, associations.sender(pair), waits(tcp(S - 20, 10))]).toEqual([CLOSED, next, [true]]);
+    /* TCP passed until now. */
     switches.tick(at(1_000 + GUARD_MS));
+    switches.tick(at(999 + 2 * GUARD_MS));
+    expect(asked).toEqual([]);
+    switches.tick(at(1_000 + 2 * GUARD_MS));
     expect(asked).toMatchObject([{ negotiation: 'n2', old: undefined }]);
   });
 
