@@ -2,8 +2,8 @@
  * Which frames may stand in one superpacket: the rule of Linux's own GRO (net/ipv4/tcp_offload.c, udp_offload.c,
  * af_inet.c, net/ipv6/ip6_offload.c), and stricter where cutting would not give back every byte. Offsets are absolute.
  */
-import { IPV4_FLAGS_OFFSET, IPV4_HEADER, IPV4_ID, IPV4_TOTAL_LENGTH, ipv4ChecksumIsRight } from '#wire/ipv4.ts';
-import { IPV6_HEADER, IPV6_NEXT_HEADER, IPV6_PAYLOAD_LENGTH } from '#wire/ipv6.ts';
+import { IPV4_FLAGS_OFFSET, IPV4_HEADER, IPV4_ID, ipv4ChecksumIsRight } from '#wire/ipv4.ts';
+import { IPV6_HEADER, IPV6_NEXT_HEADER } from '#wire/ipv6.ts';
 import {
   TCP_ACKNOWLEDGEMENT,
   TCP_CWR,
@@ -42,10 +42,9 @@ export function plainFlags(slab: Uint8Array, l4: number): boolean {
   return (slab[l4 + TCP_FLAGS] & ALONE) === 0;
 }
 
-/** True for a datagram that both its lengths, IP's and its own, let end at `end`: nothing lies behind it. */
-export function endsAt(view: DataView, l3: number, l4: number, end: number, v4: boolean): boolean {
-  const whole = v4 ? view.getUint16(l3 + IPV4_TOTAL_LENGTH) : IPV6_HEADER + view.getUint16(l3 + IPV6_PAYLOAD_LENGTH);
-  return l3 + whole === end && l4 + view.getUint16(l4 + UDP_LENGTH) === end;
+/** True for a datagram whose own length lets it end where its record ends: nothing lies behind it. */
+export function endsAt(view: DataView, l4: number, end: number): boolean {
+  return l4 + view.getUint16(l4 + UDP_LENGTH) === end;
 }
 
 /** True where the IP header of a frame continues that of its run's first; `id` is the identification that it must have. */

@@ -107,7 +107,7 @@ function take(work: Work, r: number, udp: boolean): void {
   const mergeable =
     length > 0 &&
     records[r + F_GSO_TYPE] === GSO_NONE &&
-    (udp ? endsAt(view, l3, l4, end, v4) : plainFlags(slab, l4)) &&
+    (udp ? endsAt(view, l4, end) : plainFlags(slab, l4)) &&
     plainHeader(slab, l3, l4, v4);
   let run = runOf(view, records, r, l3, l4, v4);
   if (run >= 0) {
