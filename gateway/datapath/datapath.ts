@@ -75,7 +75,7 @@ export interface DatapathStart {
 
 /** Slot behind the receive slots: frames that were held are decided from here; their flow counted them when they came. */
 const REINJECT_SLOT = BATCH;
-const CUT_SLOT = BATCH + 1; /* packets that were merged inside a tunnel */
+const CUT_SLOT = BATCH + 1; /* packets that were merged */
 const SLOTS = BATCH + 2;
 
 export class Datapath {
@@ -111,11 +111,8 @@ export class Datapath {
     const fill = (into: Uint8Array<ArrayBuffer>): void => into.set(start.random(into.length));
     this.policy = new Policy(start.policy);
     this.associations = new Associations(start.provider, () => this.flush(this.#now));
-    this.pairs = new PairTable<Association>({
-      ...PAIR_LIMITS,
-      random: fill,
-      onForget: (pair) => this.#forget(pair),
-    });
+    const onForget = (pair: Pair<Association>): void => this.#forget(pair);
+    this.pairs = new PairTable<Association>({ ...PAIR_LIMITS, random: fill, onForget });
     this.flows = new FlowTable({ ...FLOW_LIMITS, random: fill });
     this.macs = new MacTable(MAX_MACS, fill);
     this.remembered = new RememberedPeers();
@@ -191,9 +188,7 @@ export class Datapath {
   turn(now: Millis): void {
     this.#now = now;
     for (let role = 0; role < PORTS; role++) {
-      const port = this.ports[role];
-      if (port === undefined) continue;
-      const count = port.receive(this.slab, this.batch, 0, BATCH);
+      const count = this.ports[role]?.receive(this.slab, this.batch, 0, BATCH) ?? 0;
       for (let i = 0; i < count; i++) this.#receive(i, role, now);
       if (count > 0) this.flush(now);
     }
@@ -239,7 +234,8 @@ export class Datapath {
     this.#port = role;
     const code = parseFrame(this.slab, this.work.view, this.batch, index, frame);
     if (code < 0) {
-      if (!this.#decideTunnelled(index, role, now)) this.counters.dropCode(code);
+      const packets = tunnelledPackets(this.slab, this.work.view, this.batch, index, frame);
+      if (!this.#decideEach(packets, role, now)) this.counters.dropCode(code);
       return;
     }
     if (frame.ipVersion === 6 && (versionOfWords(frame.source) === 4 || versionOfWords(frame.destination) === 4)) {
@@ -255,9 +251,8 @@ export class Datapath {
     else this.#inward(now);
   }
 
-  /** What Linux merged inside a device's tunnel is decided packet by packet. False when it is none. */
-  #decideTunnelled(index: number, role: number, now: Millis): boolean {
-    const packets = tunnelledPackets(this.slab, this.work.view, this.batch, index, this.frame);
+  /** What was merged and has to be decided packet by packet. False when it is nothing. */
+  #decideEach(packets: readonly Pick<HeldFrame, 'bytes' | 'record'>[], role: number, now: Millis): boolean {
     for (const packet of packets) this.#decideCopy(CUT_SLOT, packet, role, now);
     return packets.length > 0;
   }
@@ -278,7 +273,7 @@ export class Datapath {
         this.negotiator.refresh(pair, now);
         break;
       case 'plain':
-        pair.sentPlainAt = now;
+        pair.sentBareAt = now;
         this.#forward(PORT_OUTER);
         this.negotiator.refresh(pair, now);
         break;
@@ -300,6 +295,7 @@ export class Datapath {
     if (frame.form === FORM_ICMP_ERROR && this.#errorFromOutside(now)) return;
     if (this.#decidedWithoutPair(false, PORT_INNER)) return;
     const pair = this.#pairAt(false, now);
+    if (this.#decideEach(this.#protect.unmixed(frame, pair, this.batch, this.#index), PORT_OUTER, now)) return;
     if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, false, now);
     const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
     switch (this.#verdict(pair, now)) {
@@ -423,6 +419,7 @@ export class Datapath {
 
   setIdentity(identity: Identity | undefined, now: Millis): void {
     this.#now = now;
+    if (this.policy.openWithoutKeys) this.negotiator.switches.sentBare(now);
     this.policy.setIdentity(identity);
     this.negotiator.setIdentity(identity, this.pairs.values(), now);
     this.flush(now);
@@ -431,6 +428,8 @@ export class Datapath {
   /** Protected prefixes and exceptions changed: verdicts without an association are asked for anew. */
   setPolicy(settings: PolicySettings, now: Millis): void {
     this.#now = now;
+    /* What an exception let through without a pair may be the pair's from now on. */
+    this.negotiator.switches.sentBare(now);
     this.policy.set(settings);
     for (const pair of this.pairs.values())
       if (pair.verdict === 'plain' || pair.verdict === 'discard') pair.verdict = 'unknown';

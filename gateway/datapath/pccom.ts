@@ -18,7 +18,7 @@ import type { SealedState } from '#transform/state.ts';
 import { hasRoom, type Work } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame } from '#wire/frame.ts';
-import { GSO_NONE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
+import { PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';
 import { REPLY_ROOM } from './replies.ts';
@@ -120,8 +120,8 @@ export class Pccom {
     if (!holdsSealed(pair) || frame.form === FORM_FRAGMENT) return false;
     const { slab, view } = this.#work;
     if (frame.form === FORM_TCP) return sealedTcpGeneration(slab, view, frame) >= 0;
-    const end = frame.gsoType === GSO_NONE ? contentEnd(frame) : frame.payload + frame.gsoSize;
-    const trailer = end - TRAILER;
+    /* A superpacket of datagrams is none here: Protect.unmixed. */
+    const trailer = contentEnd(frame) - TRAILER;
     if (trailer < frame.l4) return false;
     const high = view.getUint32(trailer);
     const association = pair.associations[high >>> 30];

@@ -7,6 +7,7 @@ import { GENERATIONS, type Pair, type PairTable, PLAIN_FORM } from '#pit/pairs.t
 import type { CipherProvider } from '#transform/cipher.ts';
 import { J_OP, J_STATUS, J_STRIDE, OP_SUM, STATUS_OK } from '#transform/cipher.ts';
 import { fragmentRecord } from '#transform/fragments.ts';
+import { type MergedDatagram, mergedDatagrams } from '#transform/merged-datagrams.ts';
 import { settleKeyedIn, settleKeyedOut } from '#transform/pccom-checksum.ts';
 import { PccomState } from '#transform/pccom-state.ts';
 import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
@@ -55,7 +56,7 @@ import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
 import { icmpErrorReports } from '#wire/icmp.ts';
 import { parseFrame } from '#wire/parse.ts';
-import { F_LENGTH, F_PORT, F_STRIDE, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
+import { F_LENGTH, F_PORT, F_STRIDE, GSO_UDP_L4, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
 import { PATH_MTU_MS } from './limits.ts';
@@ -72,6 +73,7 @@ export const EARLY = 2;
 /** Plaintext of a pair whose far end has still to switch from it. */
 export const STILL_PLAIN = 3;
 
+const UNCUT: readonly MergedDatagram[] = [];
 const NO_ROOM = dropCode('transform-no-room');
 
 export interface ProtectParts {
@@ -179,6 +181,15 @@ export class Protect {
         : this.#open(frame, pair, reassembled);
     if (reassembled) this.#flush();
     return outcome;
+  }
+
+  /**
+   * While packets with a tag and packets without one may come, two of them may have been merged on the way.
+   * @returns the datagrams of the superpacket at hand, record `index` of `batch`; none where it need not be cut
+   */
+  unmixed(frame: Frame, pair: Pair<Association>, batch: Int32Array, index: number): readonly MergedDatagram[] {
+    if (frame.gsoType !== GSO_UDP_L4 || !holdsPccom(pair) || !holdsSealed(pair)) return UNCUT;
+    return mergedDatagrams(this.#work.slab, batch, index, frame);
   }
 
   #open(frame: Frame, pair: Pair<Association>, reassembled: boolean): number {

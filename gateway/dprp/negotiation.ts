@@ -3,7 +3,6 @@
  *
  *     start ──DDE──►   rgi ◄──RGI──   (MPIT, install)   ──MPIT──►   cdn ◄──CDN──   (confirm)
  */
-
 import {
   decodeCdn,
   decodeRgi,
@@ -15,6 +14,7 @@ import {
   NEGOTIATION_ID_LENGTH,
   NEGOTIATION_NONCE_LENGTH,
   PROOF_LENGTH,
+  type Rgi,
   SEALED_AT,
   TYPE_DDE,
   TYPE_MPIT,
@@ -263,9 +263,7 @@ export class Negotiation {
     const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair); /* § 11.3 */
     /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
     this.#sendMpit(step, peer, info, opened.hash, encoded, derived, sends);
-    const common = this.#side.held & rgi.held;
-    const send = common === 0 && (isPccom(decision.transform) || !rgi.receives); /* § 11.2 */
-    this.#install(step, peer, info, decision, derived.prk, transcript, sends, common, send);
+    this.#install(step, peer, decision, derived.prk, transcript, sends, rgi);
     return undefined;
   }
 
@@ -296,22 +294,21 @@ export class Negotiation {
     this.#send(step);
   }
 
-  /** `send`: no generation is held by both ends, so nothing else can serve until CDN. */
+  /** Where no generation is held by both ends, nothing else can serve until CDN; nor can `sealed` where § 11.2 says so. */
   #install(
     step: Step,
     peer: Peer,
-    info: GeInfo,
     d: Decision,
     prk: KeyHandle,
     transcript: Uint8Array,
     sends: boolean,
-    common: number,
-    send: boolean,
+    rgi: Rgi,
   ): void {
+    const common = this.#side.held & rgi.held;
     this.#installed = d.generation;
     step.out.push({
       do: 'install',
-      send,
+      send: common === 0 && (isPccom(d.transform) || !rgi.receives),
       agreement: {
         pair: this.pair,
         negotiation: this.idText,
@@ -325,7 +322,7 @@ export class Negotiation {
         algorithm: d.algorithm,
         prk,
         transcript,
-        peerStatement: info.statement.slice(),
+        peerStatement: rgi.info.statement.slice(),
         sends,
         peerSends: undefined,
         common,

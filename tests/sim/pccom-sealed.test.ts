@@ -1,8 +1,12 @@
 /** A group changes between `pccom` and `sealed`: what has a tag and what has none is never taken for the other. */
 import { describe, expect } from 'vitest';
+import { type FakeFrame, fakeFrame } from '#port/fake.ts';
+import { fold, pseudoHeaderSum } from '#wire/checksum.ts';
+import { ipv4SetTotalLength } from '#wire/ipv4.ts';
+import { GSO_UDP_L4, VNET_NEEDS_CSUM } from '#wire/record.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
-import { udp } from '../kit/sim-frames.ts';
-import { arrivals, BACK, keyBoth, marked, OUT, versions } from '../kit/sim-marked.ts';
+import { parsed, read, udp } from '../kit/sim-frames.ts';
+import { arrivals, BACK, keyBoth, marked, OUT, pairOf, versions } from '../kit/sim-marked.ts';
 import { story } from '../kit/sim-story.ts';
 
 const MPIT = 3;
@@ -32,5 +36,59 @@ describe('one side starts again when its group has become sealed, and nothing is
         expect(right).toBeGreaterThan(1_000);
       });
     }
+  }
+});
+
+/** Joins datagrams of one flow as the kernel does (rx-udp-gro-forwarding). */
+function joined(frames: readonly Uint8Array[]): FakeFrame {
+  const payloads = frames.map((frame) => read(frame).payload);
+  const bytes = Uint8Array.from(Buffer.concat([frames[0].subarray(0, 42), ...payloads]));
+  const view = new DataView(bytes.buffer);
+  ipv4SetTotalLength(view, 14, bytes.length - 14);
+  view.setUint16(38, bytes.length - 34);
+  view.setUint16(40, fold(pseudoHeaderSum(read(bytes).frame, bytes.length - 34)));
+  const gsoSize = payloads[0].length;
+  return fakeFrame(bytes, { gsoType: GSO_UDP_L4, gsoSize, flags: VNET_NEEDS_CSUM, csumStart: 34, csumOffset: 6 });
+}
+
+describe('datagrams with a tag and datagrams without one, merged on the way', () => {
+  /* The last of those that are merged may be shorter; a trailer has 24 bytes. */
+  for (const [before, then, first, second] of [
+    ['pccom', 'sealed', 124, 100],
+    ['sealed', 'pccom', 100, 120],
+  ] as const) {
+    story(`from ${before} to ${then}`, (world) => {
+      world.behaviour = { delay: 5 };
+      keyBoth(world, before, 1);
+      world.run(1_000);
+      world.repeat(400, 10, () => world.sendFromH2(udp(BACK, 2, 1, marked(5))));
+      world.sendFromH1(udp(OUT, 9, 9, marked(0)));
+      world.run(1_000);
+      keyBoth(world, then, 2, 1);
+      let last: Uint8Array | undefined;
+      let merged = false;
+      world.mallory = ({ bytes }, from) => {
+        const frame = parsed(bytes);
+        if (from !== 'a' || merged || frame?.protocol !== 17 || frame.destinationPort !== 2) return true;
+        if (world.a.datapath.associations.sender(pairOf(world.a))?.transform !== then) {
+          last = Uint8Array.from(bytes);
+          return false;
+        }
+        if (last === undefined) return true;
+        merged = true;
+        return [joined([last, bytes])];
+      };
+      arrivals(world);
+      for (let i = 0; i < 300 && !merged; i++) {
+        const isThen = world.a.datapath.associations.sender(pairOf(world.a))?.transform === then;
+        world.sendFromH1(udp(OUT, 1, 2, Buffer.concat([marked(7), Buffer.alloc(isThen ? second - 21 : first - 21)])));
+        world.run(10);
+      }
+      world.run(100);
+      const payloads = world.h2.left.collect().map(({ bytes }) => Buffer.from(read(bytes).payload));
+      const text = marked(7).toString();
+      expect(payloads.map((payload) => payload.toString('latin1').replaceAll('\0', ''))).toEqual([text, text]);
+      expect([merged, payloads.map(({ length }) => length), world.b.drops()]).toEqual([true, [first, second], {}]);
+    });
   }
 });
