@@ -59,7 +59,7 @@ export class Association {
   heard = false;
   /** When it ends, ms; Infinity while it serves. */
   endsAt = Number.POSITIVE_INFINITY;
-  lastSent = 0;
+  lastSent = Number.NEGATIVE_INFINITY;
   lastReceived: number;
   /** First send since something was received, 0 for none. */
   sendingSince = 0;
@@ -283,6 +283,7 @@ export class Associations {
     this.count -= 1;
     this.#places -= association.keys.length;
     pair.associations[state.generation] = undefined;
+    if (state instanceof PccomState) pair.sentBareAt = Math.max(pair.sentBareAt, association.lastSent);
     if (pair.receiving === state.generation) pair.receiving = NO_FORM;
     if (pair.sendGeneration === state.generation) this.#succeed(pair);
     this.onEnded(pair);

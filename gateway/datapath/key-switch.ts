@@ -62,6 +62,8 @@ export class KeySwitches {
   readonly #parts: KeySwitchParts;
   readonly #running = new Map<Pair<Association>, Running>();
   #due = Number.POSITIVE_INFINITY;
+  /** ms */
+  #sentBareAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: KeySwitchParts) {
     this.#parts = parts;
@@ -71,9 +73,17 @@ export class KeySwitches {
   /* ---- what DPRP asks (§ 11.1) ---- */
 
   sends(pair: Pair<Association>, now: number): boolean {
-    if (now - this.#parts.startedAt < STARTED_MS || now - pair.sentPlainAt < FLIGHT_MS) return true;
+    if (now - this.#parts.startedAt < STARTED_MS) return true;
+    if (now - Math.max(pair.sentBareAt, this.#sentBareAt) < FLIGHT_MS) return true;
     const sender = this.#parts.associations.sender(pair);
-    return sender !== undefined && sender.transform !== 'sealed';
+    return pair.associations.some(
+      (a) => a !== undefined && a.transform !== 'sealed' && (a === sender || now - a.lastSent < FLIGHT_MS),
+    );
+  }
+
+  /** Until `at` packets without a tag may have left for pairs that cannot be named. */
+  sentBare(at: number): void {
+    this.#sentBareAt = Math.max(this.#sentBareAt, at);
   }
 
   receives(pair: Pair<Association>, now: number): boolean {
@@ -360,7 +370,9 @@ export class KeySwitches {
     pair.switching = 0;
   }
 
+  /** The pair leaves the table; its associations are gone. */
   forget(pair: Pair<Association>): void {
+    this.sentBare(pair.sentBareAt);
     this.#drop(pair);
   }
 

@@ -57,8 +57,8 @@ export class Pair<T> {
   followed = 0;
   /** PLAIN_FORM counts until then, ms. */
   receivesPlainUntil = 0;
-  /** When a packet last left in plaintext, ms. */
-  sentPlainAt = Number.NEGATIVE_INFINITY;
+  /** When a packet last left without a tag, in plaintext or under keys that are gone, ms. */
+  sentBareAt = Number.NEGATIVE_INFINITY;
   /** 0, or which packets toward the peer wait for a key switch: the owner's numbers. */
   switching = 0;
   /** Layer-3 bytes that the path to the peer carries, as an ICMP error said, and until when that counts, ms. */

@@ -95,6 +95,32 @@ const tcp = (sequence: number, payloadLength: number, sourcePort = 1_000): Frame
 const udp = (): Frame => Object.assign(new Frame(), { form: FORM_UDP, payloadLength: 10 });
 const waits = (...frames: Frame[]): boolean[] => frames.map((frame) => switches.waits(frame, pair));
 
+describe('what was sent', () => {
+  const sends = (now: number): boolean => switches.sends(pair, now);
+
+  it('counts while its keys send, and until it has arrived when they are gone', () => {
+    expect(sends(0)).toBe(false);
+    const association = agree(0, 0, 0, true);
+    expect(sends(100_000)).toBe(true);
+    association.sending(100_000);
+    associations.end(association);
+    expect([sends(99_999 + FLIGHT_MS), sends(100_000 + FLIGHT_MS)]).toEqual([true, false]);
+  });
+
+  it('counts under keys that sealed took the place of', () => {
+    agree(0, 0, 0, true).sending(1_000);
+    agree(2, 0b0001, 1_000, false, 'sealed');
+    expect([sends(999 + FLIGHT_MS), sends(1_000 + FLIGHT_MS)]).toEqual([true, false]);
+  });
+
+  it('counts for every pair when its own is forgotten', () => {
+    pair.sentBareAt = 1_000;
+    switches.forget(pair);
+    pair.sentBareAt = Number.NEGATIVE_INFINITY;
+    expect([sends(999 + FLIGHT_MS), sends(1_000 + FLIGHT_MS)]).toEqual([true, false]);
+  });
+});
+
 describe('a switch', () => {
   it('of a direction that sends nothing needs no word: the first agreement is sent with at once', () => {
     const first = agree(0, 0, 0, true);
@@ -132,12 +158,12 @@ describe('a switch', () => {
     const second = agree(2, 0b0001, 1_000);
     switches.tick(at(1_000 + GUARD_MS));
     switches.switched(pair, 'n2', at(1_010));
-    second.sendCut?.seen(true, 2_000);
+    second.sendCut?.sentOlder(2_000);
     agree(1, 0b0101, 2_500);
     expect([pair.switching, waits(udp(), tcp(S, 10))]).toEqual([WAITING, [false, false]]);
     switches.tick(at(1_999 + FLIGHT_MS));
     expect(pair.switching).toBe(WAITING);
-    second.sendCut?.seen(true, 3_000);
+    second.sendCut?.sentOlder(3_000);
     switches.tick(at(2_000 + FLIGHT_MS));
     expect(pair.switching).toBe(WAITING);
     switches.tick(at(3_000 + FLIGHT_MS));
