@@ -108,7 +108,7 @@ export class Lane {
 
   /** The TCP connections of a pair: ports and the next sequence number of the device, in turn. */
   connections(pair: Pair<Association>): Int32Array {
-    return this.#parts.flows.connectionsOf(pair.row);
+    return this.#parts.flows.connectionsOf(pair);
   }
 
   tell(message: FromWorker): void {

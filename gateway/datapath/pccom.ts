@@ -92,22 +92,20 @@ export class Pccom {
   /** § 11.6: finds the older keys for octets before a switch. @returns 0 or a drop code */
   #keysOf(frame: Frame, association: Association, outward: boolean, now: number): number {
     this.#older = undefined;
+    if (frame.form !== FORM_TCP) return 0;
     const cut = outward ? association.sendCut : association.receiveCut;
-    if (cut === undefined || frame.form !== FORM_TCP) return 0;
-    if (now >= cut.until) {
-      if (outward) association.sendCut = undefined;
-      else association.receiveCut = undefined;
-      return 0;
-    }
     const ports = outward
       ? portsKey(frame.sourcePort, frame.destinationPort)
       : portsKey(frame.destinationPort, frame.sourcePort);
-    const sequence = cut.find(ports, frame.sequence);
+    if (outward) noteAcknowledged(frame, ports, association.pair, now);
+    if (cut === undefined || now >= cut.until) return 0;
+    if (outward) cut.sends(ports, frame.sequence, frame.tcpFlags);
+    const sequence = cut.find(ports, frame.tcpFlags);
     if (sequence < 0 || ((frame.sequence - sequence) | 0) >= 0) return 0;
     /* Without octets, and without a mask over them, no key is needed. */
     const needs = frame.payloadLength > 0 || cut.older.transform === 'pccom-keyed';
     if (needs && !cut.serves(now)) return OLD_KEYS;
-    cut.seen(outward, now);
+    if (outward) cut.sentOlder(now);
     if (!cut.older.ended) {
       this.#older = cut.older.state as PccomState;
       this.#sequence = sequence;
@@ -138,4 +136,10 @@ export function holdsSealed(pair: Pair<Association>): boolean {
     if (association !== undefined && !(association.state instanceof PccomState)) return true;
   }
   return false;
+}
+
+/** § 11.6: what our device says about the stream that it receives. */
+function noteAcknowledged(frame: Frame, ports: number, pair: Pair<Association>, now: number): void {
+  if (pair.receiving < 0) return;
+  pair.associations[pair.receiving]?.receiveCut?.acknowledges(ports, frame.acknowledgement, frame.tcpFlags, now);
 }

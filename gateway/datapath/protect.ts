@@ -229,7 +229,8 @@ export class Protect {
       return TAKEN;
     }
     if (!this.#pccom.inward(frame, association, association.state, reassembled, now)) return TAKEN;
-    association.received(now);
+    /* With keyed checksums a packet proves something once it is settled; without them anybody's counts. */
+    if (association.transform !== 'pccom-keyed') association.received(now);
     if (!association.heard) this.#associations.firstHeard(association, now);
     return TAKEN;
   }
@@ -263,7 +264,10 @@ export class Protect {
         if (code < 0) {
           records[r + W_KIND] = KIND_DROPPED;
           this.#counters.dropCode(code);
-        } else this.#cut(i);
+        } else {
+          if (kind === KIND_KEYED_IN) this.#associations.bySlot[records[r + W_STATE]]?.received(now);
+          this.#cut(i);
+        }
         continue;
       }
       const refused = failedJob(jobs, records[r + W_JOB], records[r + W_JOBS]);

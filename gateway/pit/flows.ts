@@ -5,7 +5,7 @@
  */
 import { wordsText } from '#wire/address.ts';
 import { FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
-import { TCP_FIN, TCP_RST, TCP_SYN } from '#wire/tcp.ts';
+import { TCP_FIN, TCP_RST, TCP_SYN, tcpRepeatsSyn } from '#wire/tcp.ts';
 import { type FillRandom, HashIndex } from './index.ts';
 
 /**
@@ -60,6 +60,14 @@ export interface FlowView {
   readonly lastSeen: number;
   /** What was seen of a TCP connection's life, in either direction. */
   readonly tcp?: { readonly syn: boolean; readonly fin: boolean; readonly rst: boolean };
+}
+
+/** What `connectionsOf` asks of a pair. */
+export interface FlowsPair {
+  readonly row: number;
+  readonly device: Int32Array;
+  readonly peer: Int32Array;
+  readonly ipVersion: number;
 }
 
 export interface FlowTableOptions {
@@ -118,8 +126,9 @@ export class FlowTable {
     words[at + TCP] = begins ? flags | (words[at + TCP] & SEQUENCE_KNOWN) : words[at + TCP] | flags;
     if (!outward) return;
     const end = (frame.sequence + frame.payloadLength + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0)) | 0;
-    const known = (words[at + TCP] & SEQUENCE_KNOWN) !== 0 && !begins;
-    if (!known || ((end - words[at + SENT_UP_TO]) | 0) > 0) words[at + SENT_UP_TO] = end;
+    const known = (words[at + TCP] & SEQUENCE_KNOWN) !== 0;
+    const anew = begins && !tcpRepeatsSyn(frame.sequence, words[at + SENT_UP_TO]);
+    if (!known || anew || ((end - words[at + SENT_UP_TO]) | 0) > 0) words[at + SENT_UP_TO] = end;
     words[at + TCP] |= SEQUENCE_KNOWN;
   }
 
@@ -141,16 +150,17 @@ export class FlowTable {
   }
 
   /**
-   * TCP flows of the pair in row `pair`, two words each: ports, the device's ‖ the peer's, and the sequence number behind
-   * the newest byte from the device. Control path: walks all rows once.
+   * TCP flows of a pair, two words each: ports, the device's ‖ the peer's, and the sequence number behind the newest byte
+   * from the device. Its row may have been another pair's before. Control path: walks all rows once.
    */
-  connectionsOf(pair: number): Int32Array {
+  connectionsOf({ row: pair, device, peer, ipVersion }: FlowsPair): Int32Array {
+    const protocol = (ipVersion << 8) | PROTO_TCP;
     const found: number[] = [];
     for (let row = 0; row < this.#index.rows; row++) {
       const at = row * WORDS;
       const words = this.#words;
-      if (words[at + PAIR] !== pair || (words[at + PROTOCOL] & 0xff) !== PROTO_TCP || !this.#index.isUsed(row))
-        continue;
+      if (words[at + PAIR] !== pair || words[at + PROTOCOL] !== protocol || !this.#index.isUsed(row)) continue;
+      if (!isAt(words, at, device) || !isAt(words, at + PEER, peer)) continue;
       if ((words[at + TCP] & SEQUENCE_KNOWN) !== 0) found.push(words[at + PORTS], words[at + SENT_UP_TO]);
     }
     return Int32Array.from(found);
@@ -267,4 +277,9 @@ export class FlowTable {
       ...(protocol === PROTO_TCP ? { tcp: { syn: seen(TCP_SYN), fin: seen(TCP_FIN), rst: seen(TCP_RST) } } : {}),
     };
   }
+}
+
+function isAt(words: Int32Array, at: number, address: Int32Array): boolean {
+  for (let word = 0; word < 4; word++) if (words[at + word] !== address[word]) return false;
+  return true;
 }

@@ -59,6 +59,15 @@ export const OPT_SACK_PERMITTED_LENGTH = 2;
 export const OPT_TIMESTAMPS_LENGTH = 10;
 export const SACK_BLOCK = 8;
 
+/** More than a SYN, or what may follow it at once (RFC 7413), has octets. */
+const REPEATED_WITHIN = 2 ** 16;
+
+/** True when a SYN numbered `sequence` repeats the one of the connection whose next sequence number is `next`. */
+export function tcpRepeatsSyn(sequence: number, next: number): boolean {
+  const since = (next - sequence) | 0;
+  return since > 0 && since <= REPEATED_WITHIN;
+}
+
 /** Columns of an option in what `tcpOptions` writes. */
 export const O_KIND = 0;
 export const O_OFFSET = 1; /* of the kind byte, in the slab */

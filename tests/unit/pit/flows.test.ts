@@ -99,8 +99,28 @@ describe('the newest sequence number from the device', () => {
   test('starts anew with a new connection on the same ports', () => {
     const flows = table();
     flows.count(out({ sequence: 5000, payloadLength: 1 }), 0, true, 0);
-    flows.count(out({ sequence: 10, tcpFlags: TCP_SYN }), 0, true, 0);
-    expect(newest(flows)).toBe(11);
+    flows.count(out({ sequence: 0x8000_0000, tcpFlags: TCP_SYN }), 0, true, 0);
+    expect(newest(flows)).toBe(0x8000_0001);
+  });
+
+  test('stays what it is when a SYN, or its answer, is repeated behind data', () => {
+    const flows = table();
+    const answer = out({ sequence: 1_000, tcpFlags: TCP_SYN | TCP_ACK });
+    flows.count(answer, 0, true, 0);
+    expect(newest(flows)).toBe(1_001);
+    flows.count(out({ sequence: 1_001, payloadLength: 500 }), 0, true, 1);
+    flows.count(answer, 0, true, 2);
+    expect(newest(flows)).toBe(1_501);
+  });
+
+  test('is told of the connections of a pair, not of those that its row had before', () => {
+    const flows = table();
+    flows.count(tcpFrame(PEER, DEVICE, { sequence: 9_000 }), 3, true, 1);
+    flows.count(out({ sequence: 5_000 }), 3, true, 2);
+    flows.count(out({ sequence: 6_000, sourcePort: 1_001 }), 4, true, 3);
+    const connections = flows.connectionsOf({ row: 3, device: DEVICE, peer: PEER, ipVersion: 4 });
+    expect([...connections]).toEqual([(1_000 << 16) | 80, 5_000]);
+    expect([...flows.connectionsOf({ row: 3, device: DEVICE, peer: PEER, ipVersion: 6 })]).toEqual([]);
   });
 });
 
