@@ -122,6 +122,12 @@ export class Association {
     this.oneWayMs = ONE_WAY_MS;
   }
 
+  /** Drops what is past its time: a cut holds an older association, and that one's cut another. */
+  forgetCuts(now: number): void {
+    if (this.sendCut !== undefined && now >= this.sendCut.until) this.sendCut = undefined;
+    if (this.receiveCut !== undefined && now >= this.receiveCut.until) this.receiveCut = undefined;
+  }
+
   /** True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire. */
   sentRecently(low30: number, now: number): boolean {
     const { state } = this;
@@ -280,6 +286,7 @@ export class Associations {
     this.#ending.delete(association);
     for (const key of association.keys) this.#provider.release(key);
     association.ended = true;
+    association.forgetCuts(Number.POSITIVE_INFINITY);
     this.count -= 1;
     this.#places -= association.keys.length;
     pair.associations[state.generation] = undefined;
@@ -311,6 +318,11 @@ export class Associations {
       if (now >= association.endsAt) this.end(association);
       else this.#due = Math.min(this.#due, association.endsAt);
     }
+  }
+
+  /** Called now and then: traffic alone would not end what nobody asks about any more. */
+  forgetCuts(now: number): void {
+    for (const association of this.bySlot) association?.forgetCuts(now);
   }
 
   /** When `sweep` wants to be called. */

@@ -215,6 +215,7 @@ export class Datapath {
       this.pairs.sweep(now, SWEEP_ENTRIES);
       this.macs.sweep(now, SWEEP_ENTRIES);
       this.#protect.expire(now);
+      this.associations.forgetCuts(now);
       countLosses(this.ports, this.counters);
     }
     this.flush(now);

@@ -1,5 +1,6 @@
 /** Behind a key switch: who may say that a connection has left S behind, and what is remembered for how long. */
 import { expect } from 'vitest';
+import type { Association } from '#datapath/associations.ts';
 import { fakeFrame } from '#port/fake.ts';
 import { TCP_ACK, TCP_PSH, TCP_SYN } from '#wire/tcp.ts';
 import { tcp } from '../kit/sim-frames.ts';
@@ -73,3 +74,25 @@ for (const transform of ['pccom', 'pccom-keyed'] as const) {
     });
   }
 }
+
+/** How many agreements are kept behind one another, that of `association` not counted. */
+function chain(association: Association | undefined, cut: 'sendCut' | 'receiveCut'): number {
+  const older = association?.[cut]?.older;
+  return older === undefined ? 0 : 1 + chain(older, cut);
+}
+
+story('agreements that ended are not kept, although one way alone makes new ones for ever', (world) => {
+  world.behaviour = { delay: 5 };
+  keyBoth(world, 'pccom', 1);
+  world.run(1_000);
+  const knock = { destinationPort: 9, flags: TCP_SYN, data: new Uint8Array(0) };
+  world.repeat(3_600, 1_000, (i) => world.sendFromH1(forward({ ...knock, sourcePort: 1_000 + (i >> 6), sequence: i })));
+  world.run(3_500_000);
+  const { agreements, associations, receiving } = pairOf(world.b);
+  expect(agreements).toBeGreaterThan(20);
+  const sender = world.a.datapath.associations.sender(pairOf(world.a));
+  const most = Math.max(chain(sender, 'sendCut'), chain(associations[receiving], 'receiveCut'));
+  expect(most).toBeLessThanOrEqual(4);
+  world.run(400_000);
+  expect([chain(sender, 'sendCut'), chain(associations[receiving], 'receiveCut')]).toEqual([0, 0]);
+});
