@@ -20,9 +20,10 @@ import { macFits, type Opened, seal } from './envelope.ts';
 import type { Ephemeral } from './ephemerals.ts';
 import { addressesOf, ask, type Machine, type Step } from './machine.ts';
 import type { Peer } from './peers.ts';
+import type { Self } from './self.ts';
 import type { GeId, KeyHandle, Millis, Pair, Received } from './spec.ts';
 import { RESPONDER, type ResponderEvent, type ResponderState } from './states.ts';
-import { derive, equal, transcriptHash } from './transcript.ts';
+import { type Derived, derive, equal, transcriptHash } from './transcript.ts';
 import { after, type Objection, object, objection, settle } from './verdict.ts';
 
 /** § 6.3: what another negotiation of the pair means for this one, asked when MPIT is good. */
@@ -61,6 +62,8 @@ export class Answer {
   readonly #encoded: Uint8Array;
   readonly #objection: Objection | undefined;
   #secret: KeyHandle | undefined;
+  /** Keys and proofs, and the group key that they were made with. */
+  #prepared: (Derived & { readonly groupKey: KeyHandle }) | undefined;
   #mpitHash: Uint8Array | undefined;
   #cdn: Uint8Array | undefined;
 
@@ -149,6 +152,38 @@ export class Answer {
     return undefined;
   }
 
+  /**
+   * § 8: does what MPIT will need while RGI is on its way. Only Answers calls it, which bounds how many there are.
+   * @returns whether there is anything prepared
+   */
+  prepare(self: Self): boolean {
+    const { outcome, group, version } = this.#decision;
+    const groupKey = outcome === 'protect' ? self.groupKey(group, version) : undefined;
+    if (groupKey === undefined || this.#secret === undefined || this.#cdn !== undefined) return false;
+    const derived = this.#derive(groupKey, this.#secret);
+    if (derived !== undefined) this.#prepared = { ...derived, groupKey };
+    return derived !== undefined;
+  }
+
+  #derive(groupKey: KeyHandle, secret: KeyHandle): Derived | undefined {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared?.groupKey === groupKey) return prepared;
+    if (prepared !== undefined) this.#machine.crypto.release(prepared.prk);
+    return derive(this.#machine.crypto, {
+      groupKey,
+      secret,
+      ephemeral: this.#peerInfo.ephemeral,
+      nonceI: this.#nonceI,
+      nonceR: this.#nonceR,
+      transcript: this.#transcript(),
+    });
+  }
+
+  #transcript(): Uint8Array {
+    return transcriptHash(this.#ddeHash, this.#rgiHash, this.#encoded);
+  }
+
   /** § 3.5: what became of it, or why it was thrown away. */
   mpit(step: Step, opened: Opened, message: Received, rivalry: () => Rivalry): 'completed' | 'repeated' | DropName {
     const { self, now, out } = step;
@@ -173,20 +208,12 @@ export class Answer {
     }
 
     if (isBehind(self.entries, this.#peerInfo.entries)) ask(this.#machine, step, 'group-key');
-    const transcript = transcriptHash(this.#ddeHash, this.#rgiHash, this.#encoded);
     let proofR: Uint8Array = new Uint8Array(PROOF_LENGTH);
     let sends = false;
     if (decision.outcome === 'protect') {
       const groupKey = self.groupKey(decision.group, decision.version);
       if (groupKey === undefined) return 'dprp-groups';
-      const derived = derive(crypto, {
-        groupKey,
-        secret,
-        ephemeral: this.#peerInfo.ephemeral,
-        nonceI: this.#nonceI,
-        nonceR: this.#nonceR,
-        transcript,
-      });
+      const derived = this.#derive(groupKey, secret);
       if (derived === undefined) return 'dprp-exchange';
       if (!equal(mpit.proof, derived.proofI)) {
         crypto.release(derived.prk);
@@ -200,7 +227,7 @@ export class Answer {
         rival.winner === undefined &&
         !this.#initiatorReceives &&
         !policy.sends(this.pair);
-      this.#install(step, peer, derived.prk, transcript, rival, sends, mpit.sends);
+      this.#install(step, peer, derived.prk, this.#transcript(), rival, sends, mpit.sends);
     } else {
       if (!equal(mpit.proof, proofR)) return 'dprp-proof';
       if (this.#objection === undefined) {
@@ -284,6 +311,8 @@ export class Answer {
   }
 
   #release(): void {
+    if (this.#prepared !== undefined) this.#machine.crypto.release(this.#prepared.prk);
+    this.#prepared = undefined;
     if (this.#secret === undefined) return;
     this.#machine.crypto.release(this.#secret);
     this.#secret = undefined;

@@ -4,6 +4,7 @@
  */
 import type { Answer } from './answer.ts';
 import type { Limits } from './limits.ts';
+import type { Self } from './self.ts';
 import type { GeId, Millis } from './spec.ts';
 
 export class Answers {
@@ -14,6 +15,9 @@ export class Answers {
   readonly #byPair = new Map<string, Set<Answer>>();
   readonly #newest = new Map<string, Answer>(); /* completed, by pair */
   readonly #byGe = new Map<GeId, Set<Answer>>(); /* half-open */
+  /** Their RGI was just sent; of them those whose keys are made before MPIT comes. */
+  readonly #fresh = new Set<Answer>();
+  readonly #prepared = new Set<Answer>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -42,6 +46,16 @@ export class Answers {
     this.#halfOpen.set(answer.key + answer.idText, answer);
     addTo(this.#byPair, answer.key, answer);
     addTo(this.#byGe, answer.initiatorGe, answer);
+    this.#fresh.add(answer);
+  }
+
+  /** § 8: while the RGIs of the latest are on their way. */
+  prepare(self: Self): void {
+    for (const answer of this.#fresh) {
+      if (this.#prepared.size >= this.#limits.prepared) break;
+      if (answer.prepare(self)) this.#prepared.add(answer);
+    }
+    this.#fresh.clear();
   }
 
   /**
@@ -77,6 +91,7 @@ export class Answers {
   }
 
   nextTimeout(): number {
+    if (this.#fresh.size > 0) return 0;
     let next = Number.POSITIVE_INFINITY;
     for (const table of [this.#halfOpen, this.#completed]) {
       for (const answer of table.values()) {
@@ -95,6 +110,8 @@ export class Answers {
     this.#newest.clear();
     this.#byPair.clear();
     this.#byGe.clear();
+    this.#fresh.clear();
+    this.#prepared.clear();
   }
 
   #forget(answer: Answer, event: 'expired' | 'cancelled'): void {
@@ -110,6 +127,8 @@ export class Answers {
   }
 
   #unlink(answer: Answer): void {
+    this.#fresh.delete(answer);
+    this.#prepared.delete(answer);
     this.#halfOpen.delete(answer.key + answer.idText);
     removeFrom(this.#byPair, answer.key, answer);
     removeFrom(this.#byGe, answer.initiatorGe, answer);

@@ -30,6 +30,8 @@ export interface Limits {
   /** Half-open negotiations of one source GE. */
   readonly halfOpenPerGe: number;
   readonly answered: number;
+  /** Half-open ones whose keys are made before MPIT comes: bounds what DDEs without MPIT cost. */
+  readonly prepared: number;
   /** Key switches that run, or are gathered, or were followed lately. */
   readonly switches: number;
   readonly peers: number;
@@ -67,11 +69,12 @@ export const LIMITS: Limits = {
   halfOpen: 2_048,
   halfOpenPerGe: 512,
   answered: 4_096,
+  prepared: 64,
   switches: 4_096,
   peers: 1_024,
   roundTrips: 1_024,
   ephemerals: 64,
-  ephemeralsPerTick: 4,
+  ephemeralsPerTick: 8,
   verifications: 500,
 
   inboundEvery: 1_000,

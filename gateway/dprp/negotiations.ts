@@ -61,7 +61,7 @@ export function createDprp(options: DprpOptions): Dprp {
   return new Negotiations(options);
 }
 
-const REFILL_AFTER = 1; /* ms from the use of an ephemeral key pair to the tick that makes new ones */
+const REFILL_AFTER = 10; /* ms from the use of an ephemeral key pair to the tick that makes new ones: behind the first packets */
 
 class Negotiations implements Dprp {
   readonly #machine: Machine;
@@ -342,6 +342,7 @@ class Negotiations implements Dprp {
     const out: Action[] = [];
     const { ephemerals, limits } = this.#machine;
     this.#answers.expire(now);
+    if (this.#self !== undefined) this.#answers.prepare(this.#self);
     this.#switches.tick(now, out);
     if (this.#self !== undefined && now >= this.#due) {
       const step: Step = { self: this.#self, now, out };

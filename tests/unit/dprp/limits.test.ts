@@ -84,13 +84,25 @@ describe('what starts here', () => {
 });
 
 describe('what far sides start', () => {
+  it('makes keys ahead of MPIT, for a few: a flood of DDEs costs no more', () => {
+    const world = twoGateways({ machine: { limits: { prepared: 3 } } });
+    world.mallory = (f) => (f.message.payload[5] === 3 ? [] : [f]); /* no MPIT arrives */
+    const before = world.b.crypto.calls.exchange ?? 0;
+    for (let i = 0; i < 10; i++) world.a.begin({ device: address(i), peer: PAIR_A.peer }, 'packet', 0);
+    world.run(20);
+    expect(sentTypes(world, 2)).toBe(10);
+    expect((world.b.crypto.calls.exchange ?? 0) - before).toBe(3 + 1 /* MAC keys */);
+    world.run(40_000);
+    expectNothingLeft(world.a, world.b);
+  });
+
   it('holds as many half-open negotiations as its table has, the oldest of that GE making room', () => {
     const world = twoGateways({ machine: { limits: { halfOpen: 16, halfOpenPerGe: 8 } } });
     world.mallory = (f) => (f.message.payload[5] === 3 ? [] : [f]); /* no MPIT arrives */
     for (let i = 0; i < 40; i++) world.a.begin({ device: address(i), peer: PAIR_A.peer }, 'packet', 0);
     world.run(20);
     expect(sentTypes(world, 2)).toBe(40);
-    expect(world.b.crypto.live.size).toBeLessThanOrEqual(8 + 2 + 2 /* pool, MAC keys */);
+    expect(world.b.crypto.live.size).toBeLessThanOrEqual(8 + 8 + 2 + 2 /* prepared, pool, MAC keys */);
     world.run(40_000);
     expect(world.b.crypto.live.size).toBeLessThanOrEqual(4);
     expectNothingLeft(world.a, world.b);
