@@ -7,7 +7,7 @@ import { createNativeProvider } from '#transform/providers/native.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
 import { median } from './statistics.ts';
 
-const STEPS = ['a DDE', 'b RGI', 'a MPIT', 'b CDN', 'a confirm', 'ticks (key pairs)'] as const;
+const STEPS = ['a DDE', 'b RGI', 'b ahead', 'a MPIT', 'b CDN', 'a confirm', 'ticks (key pairs)'] as const;
 type Step = (typeof STEPS)[number];
 
 export interface NegotiationCost {
@@ -41,6 +41,7 @@ export function negotiationCost(kind: 'native' | 'noble', count: number): Negoti
   const spent: Record<Step, number> = {
     'a DDE': 0,
     'b RGI': 0,
+    'b ahead': 0,
     'a MPIT': 0,
     'b CDN': 0,
     'a confirm': 0,
@@ -73,6 +74,7 @@ export function negotiationCost(kind: 'native' | 'noble', count: number): Negoti
     };
     const dde = timed('a DDE', () => a.dprp.begin(pairA, 'packet', now));
     const rgi = timed('b RGI', () => carry(b.dprp, pairB, dde));
+    timed('b ahead', () => b.dprp.tick(now));
     const mpit = timed('a MPIT', () => carry(a.dprp, pairA, rgi));
     const cdn = timed('b CDN', () => carry(b.dprp, pairB, mpit));
     timed('a confirm', () => carry(a.dprp, pairA, cdn));
@@ -89,7 +91,7 @@ export function negotiationCost(kind: 'native' | 'noble', count: number): Negoti
     steps,
     medianOfBoth: median(totals),
     sideA: steps['a DDE'] + steps['a MPIT'] + steps['a confirm'] + ticks,
-    sideB: steps['b RGI'] + steps['b CDN'] + ticks,
+    sideB: steps['b RGI'] + steps['b ahead'] + steps['b CDN'] + ticks,
   };
 }
 
