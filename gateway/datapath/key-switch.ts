@@ -287,7 +287,7 @@ export class KeySwitches {
     lane.flush(now);
     let connections: Int32Array = new Int32Array(0);
     if (running.old !== undefined) {
-      connections = lane.connections(pair);
+      connections = lane.connections(pair, SWITCH_CONNECTIONS);
       if (connections.length > 2 * SWITCH_CONNECTIONS) {
         /* Too many to name: all wait, and no octet is under the older keys afterwards. */
         running.old = undefined;
@@ -391,7 +391,7 @@ export class KeySwitches {
     if (!needsKey) return false;
     /* § 11.8: nothing may be in flight under keys before the older ones. */
     const ports = portsKey(frame.sourcePort, frame.destinationPort);
-    const formerCut = former === undefined ? -1 : former.find(ports, frame.sequence);
+    const formerCut = former === undefined ? -1 : former.find(ports, frame.tcpFlags);
     if (formerCut >= 0 && ((frame.sequence - formerCut) | 0) < 0) return true;
     if (pair.switching === GUARD) return false;
     const cut = connections.get(ports);

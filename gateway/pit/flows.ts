@@ -9,13 +9,13 @@ import { TCP_FIN, TCP_RST, TCP_SYN, tcpRepeatsSyn } from '#wire/tcp.ts';
 import { type FillRandom, HashIndex } from './index.ts';
 
 /**
- * A flow's record, 104 bytes: the key in 32-bit words, more words, then the same bytes seen as 64-bit floats.
+ * A flow's record, 112 bytes: the key in 32-bit words, more words, then the same bytes seen as 64-bit floats.
  *
- *    word 0        4      8       9          10     11    12        13  14          16          18 … 25
- *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+
- *         | device | peer | ports | version, | pair | TCP | sent up | – | first     | last      | packets out, in, |
- *         |        |      |       | protocol | row  |     | to      |   | seen (ms) | seen (ms) | bytes out, in    |
- *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+
+ *    word 0        4      8       9          10     11    12        13  14          16          18 … 25            26, 27
+ *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+-------+
+ *         | device | peer | ports | version, | pair | TCP | sent up | – | first     | last      | packets out, in, | chain |
+ *         |        |      |       | protocol | row  |     | to      |   | seen (ms) | seen (ms) | bytes out, in    |       |
+ *         +--------+------+-------+----------+------+-----+---------+---+-----------+-----------+------------------+-------+
  *
  * The version keeps IPv6's ::ffff:0:0/96 apart from IPv4.
  */
@@ -26,7 +26,10 @@ const KEY_WORDS = 10;
 const PAIR = 10;
 const TCP = 11; /* TCP_SYN, TCP_FIN, TCP_RST as seen; SEQUENCE_KNOWN */
 const SENT_UP_TO = 12; /* sequence number behind the newest byte from the device */
-const WORDS = 26;
+/* Rows + 1 of the neighbours in the chain of the pair's connections, those with SEQUENCE_KNOWN; 0 at the ends. */
+const BEFORE = 26;
+const NEXT = 27;
+const WORDS = 28;
 
 /** Columns as floats; a record has half as many floats as words. */
 const FIRST_SEEN = 7;
@@ -88,6 +91,8 @@ export class FlowTable {
   readonly #floats: Float64Array;
   readonly #age = (row: number): number => this.#floats[row * FLOATS + LAST_SEEN];
   #cursor = 0;
+  /** Row + 1 of the first in a pair's chain, by the pair's row; grows with the rows that pairs have. */
+  #chains = new Int32Array(1_024);
 
   constructor(options: FlowTableOptions) {
     this.#options = options;
@@ -113,13 +118,47 @@ export class FlowTable {
     this.#floats[at + PACKETS + way] += frame.gsoSize === 0 ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
     this.#floats[at + BYTES + way] += frame.l3End - frame.l3;
     this.#floats[at + LAST_SEEN] = now;
-    this.#words[row * WORDS + PAIR] = pair;
-    if (frame.form === FORM_TCP) this.#noteTcp(row * WORDS, frame, outward);
+    if (this.#words[row * WORDS + PAIR] !== pair) this.#setPair(row, pair);
+    if (frame.form === FORM_TCP) this.#noteTcp(row, frame, outward);
     return row;
   }
 
-  #noteTcp(at: number, frame: Frame, outward: boolean): void {
+  #setPair(row: number, pair: number): void {
+    const at = row * WORDS;
+    const chained = (this.#words[at + TCP] & SEQUENCE_KNOWN) !== 0;
+    if (chained) this.#unchain(row);
+    this.#words[at + PAIR] = pair;
+    if (chained) this.#chain(row);
+  }
+
+  /** The pair's connections are found without a walk over all flows. */
+  #chain(row: number): void {
     const words = this.#words;
+    const pair = words[row * WORDS + PAIR];
+    if (pair >= this.#chains.length) {
+      const longer = new Int32Array(2 ** Math.ceil(Math.log2(pair + 1)));
+      longer.set(this.#chains);
+      this.#chains = longer;
+    }
+    const first = this.#chains[pair];
+    words[row * WORDS + BEFORE] = 0;
+    words[row * WORDS + NEXT] = first;
+    if (first > 0) words[(first - 1) * WORDS + BEFORE] = row + 1;
+    this.#chains[pair] = row + 1;
+  }
+
+  #unchain(row: number): void {
+    const words = this.#words;
+    const before = words[row * WORDS + BEFORE];
+    const next = words[row * WORDS + NEXT];
+    if (before > 0) words[(before - 1) * WORDS + NEXT] = next;
+    else this.#chains[words[row * WORDS + PAIR]] = next;
+    if (next > 0) words[(next - 1) * WORDS + BEFORE] = before;
+  }
+
+  #noteTcp(row: number, frame: Frame, outward: boolean): void {
+    const words = this.#words;
+    const at = row * WORDS;
     const flags = frame.tcpFlags & (TCP_SYN | TCP_FIN | TCP_RST);
     const begins = (flags & TCP_SYN) !== 0;
     /* SYN begins anew: ports are used again. */
@@ -129,7 +168,9 @@ export class FlowTable {
     const known = (words[at + TCP] & SEQUENCE_KNOWN) !== 0;
     const anew = begins && !tcpRepeatsSyn(frame.sequence, words[at + SENT_UP_TO]);
     if (!known || anew || ((end - words[at + SENT_UP_TO]) | 0) > 0) words[at + SENT_UP_TO] = end;
+    if (known) return;
     words[at + TCP] |= SEQUENCE_KNOWN;
+    this.#chain(row);
   }
 
   /**
@@ -151,17 +192,18 @@ export class FlowTable {
 
   /**
    * TCP flows of a pair, two words each: ports, the device's ‖ the peer's, and the sequence number behind the newest byte
-   * from the device. Its row may have been another pair's before. Control path: walks all rows once.
+   * from the device. Its row may have been another pair's before. Control path: walks the pair's connections, and ends
+   * behind `limit` of them.
    */
-  connectionsOf({ row: pair, device, peer, ipVersion }: FlowsPair): Int32Array {
+  connectionsOf({ row: pair, device, peer, ipVersion }: FlowsPair, limit: number): Int32Array {
     const protocol = (ipVersion << 8) | PROTO_TCP;
     const found: number[] = [];
-    for (let row = 0; row < this.#index.rows; row++) {
+    const words = this.#words;
+    for (let row = (this.#chains[pair] ?? 0) - 1; row >= 0 && found.length <= 2 * limit; ) {
       const at = row * WORDS;
-      const words = this.#words;
-      if (words[at + PAIR] !== pair || words[at + PROTOCOL] !== protocol || !this.#index.isUsed(row)) continue;
-      if (!isAt(words, at, device) || !isAt(words, at + PEER, peer)) continue;
-      if ((words[at + TCP] & SEQUENCE_KNOWN) !== 0) found.push(words[at + PORTS], words[at + SENT_UP_TO]);
+      row = words[at + NEXT] - 1;
+      if (words[at + PROTOCOL] !== protocol || !isAt(words, at, device) || !isAt(words, at + PEER, peer)) continue;
+      found.push(words[at + PORTS], words[at + SENT_UP_TO]);
     }
     return Int32Array.from(found);
   }
@@ -205,13 +247,18 @@ export class FlowTable {
     let row = this.#index.insert();
     if (row < 0) {
       const key = Int32Array.from(this.#index.key); /* only a full table pays for the copy */
-      this.#index.remove(this.#index.lowest(this.#age));
+      this.#remove(this.#index.lowest(this.#age));
       this.evicted++;
       this.#index.key.set(key);
       row = this.#index.insert();
     }
     this.#floats[row * FLOATS + FIRST_SEEN] = now;
     return row;
+  }
+
+  #remove(row: number): void {
+    if ((this.#words[row * WORDS + TCP] & SEQUENCE_KNOWN) !== 0) this.#unchain(row);
+    this.#index.remove(row);
   }
 
   /** Row of the pair a flow belongs to. */
@@ -228,7 +275,7 @@ export class FlowTable {
       if (!this.#index.isUsed(row)) continue;
       const closed = (this.#words[row * WORDS + TCP] & (TCP_FIN | TCP_RST)) !== 0;
       const idle = closed ? this.#options.closedIdleMs : this.#options.idleMs;
-      if (now - this.#age(row) >= idle) this.#index.remove(row);
+      if (now - this.#age(row) >= idle) this.#remove(row);
     }
     return before - this.#index.size;
   }

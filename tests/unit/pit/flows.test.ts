@@ -3,11 +3,61 @@ import { FlowTable } from '#pit/flows.ts';
 import { FORM_OTHER } from '#wire/frame.ts';
 import { GSO_TCPV4 } from '#wire/record.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '#wire/tcp.ts';
-import { DEVICE, ipv4, PEER, seeded, tcpFrame } from './seeded.ts';
+import { chances, DEVICE, ipv4, PEER, seeded, tcpFrame } from './seeded.ts';
 
 const table = (capacity = 100) => new FlowTable({ capacity, idleMs: 1000, closedIdleMs: 100, random: seeded(1) });
 const out = (more = {}) => tcpFrame(DEVICE, PEER, more);
 const back = (more = {}) => tcpFrame(PEER, DEVICE, { sourcePort: 80, destinationPort: 1000, ...more });
+
+const pairAt = (row: number) => ({ row, device: DEVICE, peer: PEER, ipVersion: 4 });
+
+/** Ports and sequence numbers, in the order of the ports. */
+const connections = (flows: FlowTable, pair: number, limit = 100): number[][] => {
+  const words = [...flows.connectionsOf(pairAt(pair), limit)];
+  const pairs = words.flatMap((word, i) => (i % 2 === 0 ? [[word >>> 16, words[i + 1]]] : []));
+  return pairs.sort(([x], [y]) => x - y);
+};
+
+describe("a pair's connections", () => {
+  const from = (sourcePort: number, more = {}) => out({ sourcePort, sequence: sourcePort, payloadLength: 1, ...more });
+
+  test('are those of which the device has sent, of this pair, and no other protocol', () => {
+    const flows = table();
+    for (const port of [5, 6, 7]) flows.count(from(port), 3, true, 0);
+    flows.count(from(8), 4, true, 0);
+    flows.count(from(9, { protocol: 17, form: FORM_OTHER }), 3, true, 0);
+    flows.count(back({ destinationPort: 10 }), 3, false, 0);
+    expect(connections(flows, 3)).toEqual([5, 6, 7].map((port) => [port, port + 1]));
+    expect(connections(flows, 4)).toEqual([[8, 9]]);
+    expect(connections(flows, 70_000)).toEqual([]);
+  });
+
+  test('are no more than were asked for, and one', () => {
+    const flows = table();
+    for (let port = 1; port <= 50; port++) flows.count(from(port), 3, true, 0);
+    expect(connections(flows, 3, 10)).toHaveLength(11);
+    expect(connections(flows, 3, 50)).toHaveLength(50);
+  });
+
+  test('stay what a walk over all flows would find, whatever comes, moves, makes room and ages', () => {
+    const flows = table(60);
+    const chance = chances(7);
+    const pick = (n: number): number => Math.floor(chance() * n);
+    for (let now = 0; now < 5_000; now++) {
+      const pair = pick(10) === 0 ? 5_000 + pick(2) : pick(4);
+      flows.count(from(pick(90), pick(8) === 0 ? { tcpFlags: TCP_FIN } : {}), pair, true, now);
+      if (pick(5) === 0) flows.count(back({ destinationPort: pick(90) }), pair, false, now);
+      if (pick(50) === 0) flows.sweep(now + pick(1_500), 20);
+      if (pick(20) > 0) continue;
+      const views = flows.views(100).filter(({ packetsOut }) => packetsOut > 0);
+      for (const of of [0, 1, 2, 3, 5_000, 5_001]) {
+        const ports = views.filter((view) => view.pair === of).map((view) => view.devicePort);
+        expect(connections(flows, of).map(([port]) => port)).toEqual(ports.sort((x, y) => x - y));
+      }
+    }
+    expect(flows.evicted).toBeGreaterThan(0);
+  });
+});
 
 describe('a flow', () => {
   test('is one for both directions and counts them apart', () => {
@@ -118,9 +168,9 @@ describe('the newest sequence number from the device', () => {
     flows.count(tcpFrame(PEER, DEVICE, { sequence: 9_000 }), 3, true, 1);
     flows.count(out({ sequence: 5_000 }), 3, true, 2);
     flows.count(out({ sequence: 6_000, sourcePort: 1_001 }), 4, true, 3);
-    const connections = flows.connectionsOf({ row: 3, device: DEVICE, peer: PEER, ipVersion: 4 });
+    const connections = flows.connectionsOf(pairAt(3), 9);
     expect([...connections]).toEqual([(1_000 << 16) | 80, 5_000]);
-    expect([...flows.connectionsOf({ row: 3, device: DEVICE, peer: PEER, ipVersion: 6 })]).toEqual([]);
+    expect([...flows.connectionsOf({ ...pairAt(3), ipVersion: 6 }, 9)]).toEqual([]);
   });
 });
 

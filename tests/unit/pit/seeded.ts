@@ -14,6 +14,16 @@ export function seeded(seed: number): (into: Uint8Array) => void {
   };
 }
 
+/** The same as numbers from 0 to 1. */
+export function chances(seed: number): () => number {
+  const fill = seeded(seed);
+  const bytes = new Uint8Array(4);
+  return () => {
+    fill(bytes);
+    return new DataView(bytes.buffer).getUint32(0) / 2 ** 32;
+  };
+}
+
 /** ::ffff:0:0/96 and n. */
 export const ipv4 = (n: number) => Int32Array.of(0, 0, 0xffff, n);
 
