@@ -12,6 +12,7 @@ import {
   FLIGHT_MS,
   GRACE_MS,
   MAX_ASSOCIATIONS,
+  NAMED_CONNECTIONS,
   NOTICE_WINDOW_MS,
   ONE_WAY_MS,
   PCCOM_AFTER_MS,
@@ -256,6 +257,19 @@ export class Associations {
       if (other === undefined || !this.#ending.has(other)) continue;
       if (other.transform === 'sealed' || association.transform === 'sealed') this.endLater(other, now + FLIGHT_MS);
     }
+  }
+
+  /** Connections that this gateway may still name in switches of its own. */
+  mayName(ge: GeId, now: number): number {
+    let all = 0;
+    let own = 0;
+    for (const association of this.bySlot) {
+      association?.forgetCuts(now);
+      if (association?.receiveCut === undefined) continue;
+      all += association.receiveCut.size;
+      if (association.peerGe === ge) own += association.receiveCut.size;
+    }
+    return Math.min(NAMED_CONNECTIONS - all, NAMED_CONNECTIONS / 2 - own);
   }
 
   sender(pair: Pair<Association>): Association | undefined {

@@ -92,12 +92,20 @@ export class KeySwitches {
     return pair.receiving !== NO_FORM;
   }
 
-  facts(pair: Pair<Association>, negotiation: string): SwitchFacts | undefined {
+  facts(pair: Pair<Association>, negotiation: string, now: number): SwitchFacts | undefined {
     const found = this.#parts.associations.byNegotiation(pair, negotiation);
     if (found === undefined || found.transform === 'sealed') return undefined;
     const { transcript, peerStatement, group, keyVersion, transform } = found;
-    const superseded = found.order < pair.followed;
-    return { transcript, peerStatement, group, keyVersion, transform, followed: found.peerSends === true, superseded };
+    return {
+      transcript,
+      peerStatement,
+      group,
+      keyVersion,
+      transform,
+      followed: found.peerSends === true,
+      superseded: found.order < pair.followed,
+      mayName: this.#parts.associations.mayName(found.peerGe, now),
+    };
   }
 
   /** § 11.7: nothing came for it lately, and its number may be given to another. */

@@ -54,6 +54,11 @@ export const GUARD_MAX_MS = 100;
 export const STARTED_MS = 500;
 /** TCP connections that one key switch names; where a pair has more all of it waits instead (§ 11.5). */
 export const SWITCH_CONNECTIONS = 4_096;
+/**
+ * Connections that far ends named in the switches that are remembered, all of a worker: up to 100 bytes each, and twice as many as
+ * there are flows. Half of them from one gateway.
+ */
+export const NAMED_CONNECTIONS = 524_288;
 /** An old generation of `pccom` is kept this long for octets that were sent under it and may come again, ms (§ 11.7). */
 export const PCCOM_GRACE_MS = 120_000;
 /**

@@ -35,6 +35,11 @@ export class SwitchCut {
     this.olderSeenAt = now;
   }
 
+  /** Connections that it names. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
   /** S of a connection, unsigned, for a segment with these TCP flags; -1 where the newer keys hold for all of it. */
   find(ports: number, flags: number): number {
     const cut = this.#connections.get(ports);

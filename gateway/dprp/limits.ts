@@ -34,6 +34,8 @@ export interface Limits {
   readonly prepared: number;
   /** Key switches that run, or are gathered, or were followed lately. */
   readonly switches: number;
+  /** Bytes of key switches that are followed: what is gathered, and what repeats are known by. */
+  readonly followedBytes: number;
   readonly peers: number;
   readonly roundTrips: number;
   /** Ready ephemeral key pairs, and how many one tick may add. */
@@ -71,6 +73,7 @@ export const LIMITS: Limits = {
   answered: 4_096,
   prepared: 64,
   switches: 4_096,
+  followedBytes: 8_388_608,
   peers: 1_024,
   roundTrips: 1_024,
   ephemerals: 64,

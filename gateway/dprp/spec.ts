@@ -219,6 +219,8 @@ export interface SwitchFacts {
   readonly followed: boolean;
   /** It sends with a later one: a switch to this one was withheld on its way (§ 11.10). */
   readonly superseded: boolean;
+  /** Connections that its far side may name: the owner has no room for more (§ 8). */
+  readonly mayName: number;
 }
 
 /** What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. */

@@ -8,7 +8,7 @@ import { encodeKsw, KSW_CONNECTIONS, type Ksw } from '#wire/ksw.ts';
 import { ipVersionOf, seal } from './envelope.ts';
 import type { Machine, Step } from './machine.ts';
 import type { Peer } from './peers.ts';
-import type { Action, Millis, Switched, SwitchFacts } from './spec.ts';
+import type { Action, GeId, Millis, Switched, SwitchFacts } from './spec.ts';
 import { FOLLOW, type FollowEvent, type FollowState, SWITCH, type SwitchEvent, type SwitchState } from './states.ts';
 import { equal } from './transcript.ts';
 import { Tries } from './tries.ts';
@@ -106,9 +106,14 @@ export class Switch {
   }
 }
 
+/** What a part takes beside its connections: hash, entries of two tables. */
+const PART_BYTES = 256;
+
 /** Of the side that follows. */
 export class Follow {
   readonly key: string;
+  /** Who switches. */
+  readonly ge: GeId;
   /** Forgotten then. */
   readonly expires: Millis;
   #state: FollowState = 'gathering';
@@ -117,8 +122,12 @@ export class Follow {
   readonly #connections = new Map<number, Int32Array>();
   readonly #hashes = new Map<number, Uint8Array>();
 
-  constructor(key: string, first: Ksw, expires: Millis) {
+  /** What is kept of it, about. */
+  bytes = 0;
+
+  constructor(key: string, ge: GeId, first: Ksw, expires: Millis) {
     this.key = key;
+    this.ge = ge;
     this.expires = expires;
     this.#parts = first.parts;
     this.#old = first.old.slice();
@@ -136,6 +145,7 @@ export class Follow {
     if (this.#state !== 'gathering') return 'differs';
     this.#hashes.set(ksw.part, hash);
     this.#connections.set(ksw.part, ksw.connections);
+    this.bytes += PART_BYTES + ksw.connections.byteLength;
     if (this.#hashes.size < this.#parts) return 'more';
     this.#go('complete');
     return 'complete';
@@ -146,6 +156,7 @@ export class Follow {
     const words: number[] = [];
     for (let part = 0; part < this.#parts; part++) words.push(...(this.#connections.get(part) ?? []));
     this.#connections.clear();
+    this.bytes = PART_BYTES * this.#hashes.size;
     return Int32Array.from(words);
   }
 

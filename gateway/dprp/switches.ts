@@ -5,11 +5,11 @@
 import { pairKey } from '#wire/address.ts';
 import { HASH_LENGTH, type Header, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
 import type { DropName } from '#wire/drops.ts';
-import { decodeKsw, KSW_ANSWER_LENGTH } from '#wire/ksw.ts';
+import { decodeKsw, KSW_ANSWER_LENGTH, KSW_CONNECTIONS, type Ksw } from '#wire/ksw.ts';
 import { macFits, type Opened, open, seal } from './envelope.ts';
 import { copyPair, type Machine, type Step } from './machine.ts';
 import type { Peer } from './peers.ts';
-import type { Action, Millis, Received, Switched, SwitchFacts } from './spec.ts';
+import type { Action, GeId, Millis, Received, Switched, SwitchFacts } from './spec.ts';
 import { Follow, Switch } from './switch.ts';
 import { equal } from './transcript.ts';
 import { after } from './verdict.ts';
@@ -21,6 +21,9 @@ export class Switches {
   /** By pair and negotiation, the first to expire first. */
   readonly #running = new Map<string, Switch>();
   readonly #followed = new Map<string, Follow>();
+  /** What those take, in all and by who switches. */
+  #bytes = 0;
+  readonly #bytesOf = new Map<GeId, number>();
   #due = Number.POSITIVE_INFINITY;
 
   constructor(machine: Machine) {
@@ -66,7 +69,7 @@ export class Switches {
   }
 
   #ksw(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
-    const { policy, crypto, limits } = this.#machine;
+    const { policy, crypto } = this.#machine;
     const ksw = decodeKsw(opened.body);
     if (typeof ksw === 'string') return ksw;
     const negotiation = Buffer.from(opened.header.negotiation).toString('hex');
@@ -85,13 +88,19 @@ export class Switches {
     if (known === undefined && old !== undefined && policy.agreement(message.pair, old) === undefined) {
       return 'dprp-unknown-negotiation';
     }
-    const follow = known ?? new Follow(key, ksw, after(step.now, limits.answerFor));
+    if (known?.state !== 'followed' && connectionsOf(ksw) > facts.mayName) return 'dprp-budget';
+    const follow = known ?? new Follow(key, peer.ge, ksw, after(step.now, this.#machine.limits.answerFor));
+    const before = follow.bytes;
     const result = follow.add(ksw, opened.hash);
     if (result === 'differs') return 'dprp-hash-chain';
-    if (known === undefined) this.#file(follow);
-    if (result === 'complete') {
+    const taken = result === 'complete' ? follow.takeConnections() : undefined;
+    if (known === undefined) this.#followed.set(key, follow);
+    this.#due = Math.min(this.#due, follow.expires);
+    this.#charge(follow.ge, follow.bytes - before);
+    this.#makeRoom();
+    if (taken !== undefined) {
       const pair = copyPair(message.pair);
-      step.out.push({ do: 'switch', pair, negotiation, old, connections: follow.takeConnections() });
+      step.out.push({ do: 'switch', pair, negotiation, old, connections: taken });
     }
     this.#reply(step, peer, opened, message);
     return undefined;
@@ -112,16 +121,30 @@ export class Switches {
     step.out.push({ do: 'send', pair: copyPair(message.pair), icmp: 'reply', id, sequence, payload });
   }
 
-  #file(follow: Follow): void {
-    if (this.#followed.size >= this.#machine.limits.switches) {
-      for (const [oldest, evicted] of this.#followed) {
-        evicted.end('cancelled');
-        this.#followed.delete(oldest);
+  #charge(ge: GeId, bytes: number): void {
+    this.#bytes += bytes;
+    const all = (this.#bytesOf.get(ge) ?? 0) + bytes;
+    if (all === 0) this.#bytesOf.delete(ge);
+    else this.#bytesOf.set(ge, all);
+  }
+
+  /** § 8: the GE that takes most loses its oldest: a member that says much pushes out its own. */
+  #makeRoom(): void {
+    const { switches, followedBytes } = this.#machine.limits;
+    while (this.#followed.size > switches || this.#bytes > followedBytes) {
+      const [most] = [...this.#bytesOf].reduce((a, b) => (b[1] > a[1] ? b : a));
+      for (const follow of this.#followed.values()) {
+        if (follow.ge !== most) continue;
+        this.#forget(follow, 'cancelled');
         break;
       }
     }
-    this.#followed.set(follow.key, follow);
-    this.#due = Math.min(this.#due, follow.expires);
+  }
+
+  #forget(follow: Follow, event: 'expired' | 'cancelled'): void {
+    follow.end(event);
+    this.#followed.delete(follow.key);
+    this.#charge(follow.ge, -follow.bytes);
   }
 
   /** Who must have made the message: the GE of the agreement, while its statement is good and it is not removed. */
@@ -143,10 +166,9 @@ export class Switches {
       if (running.state === 'ended') this.#running.delete(key);
       else this.#due = Math.min(this.#due, running.due);
     }
-    for (const [key, follow] of this.#followed) {
+    for (const follow of this.#followed.values()) {
       if (now >= follow.expires) {
-        follow.end('expired');
-        this.#followed.delete(key);
+        this.#forget(follow, 'expired');
       } else this.#due = Math.min(this.#due, follow.expires);
     }
   }
@@ -159,6 +181,13 @@ export class Switches {
     for (const running of this.#running.values()) running.cancel();
     this.#running.clear();
     this.#followed.clear();
+    this.#bytesOf.clear();
+    this.#bytes = 0;
     this.#due = Number.POSITIVE_INFINITY;
   }
+}
+
+/** As many as the whole switch may name, as far as this part tells. */
+function connectionsOf({ parts, connections }: Ksw): number {
+  return parts === 1 ? connections.length / 2 : parts * KSW_CONNECTIONS;
 }

@@ -18,6 +18,9 @@ const CONNECTION_LENGTH = 8;
 /** Connections of one part: it has 980 bytes then. */
 export const KSW_CONNECTIONS = 108;
 
+/** Parts of a switch that names 4,096 connections: nobody has to say more. */
+export const KSW_PARTS = 38;
+
 /** | transcript 32 | old 8 | part 1 | parts 1 | n × {ports 4, sequence 4} | MAC 16 | */
 export function encodeKsw(m: Omit<Ksw, 'mac'>): Uint8Array {
   const connections = new Uint8Array(4 * m.connections.length);
@@ -31,7 +34,7 @@ export function encodeKsw(m: Omit<Ksw, 'mac'>): Uint8Array {
 export function decodeKsw(b: Uint8Array): Ksw | 'dprp-body' {
   const length = b.length - KSW_FIXED - MAC_LENGTH;
   const fits = length >= 0 && length % CONNECTION_LENGTH === 0 && length <= KSW_CONNECTIONS * CONNECTION_LENGTH;
-  if (!fits || b[40] >= b[41]) return 'dprp-body';
+  if (!fits || b[40] >= b[41] || b[41] > KSW_PARTS) return 'dprp-body';
   const view = new DataView(b.buffer, b.byteOffset + KSW_FIXED, length);
   return {
     transcript: b.subarray(0, 32),

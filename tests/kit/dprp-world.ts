@@ -69,6 +69,8 @@ export class Gateway {
   readonly followed = new Map<string, Switched>();
   /** Negotiations of which the far end said that it sends with a later one. */
   readonly superseded = new Set<string>();
+  /** Connections that a key switch may name. */
+  mayName = 10_000;
   send: (action: Extract<Action, { do: 'send' | 'notice' }>, cause: Received | undefined) => void = () => {};
   readonly #grace: number;
 
@@ -96,7 +98,7 @@ export class Gateway {
       agreement: (pair, negotiation) => {
         const found = this.state(pair).generations.find((a) => a?.negotiation === negotiation);
         const superseded = this.superseded.has(negotiation);
-        return found && { ...found, followed: this.followed.has(negotiation), superseded };
+        return found && { ...found, followed: this.followed.has(negotiation), superseded, mayName: this.mayName };
       },
     };
     this.dprp = createDprp({

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type Association, Associations } from '#datapath/associations.ts';
 import { ASKING, CLOSED, GUARD, KeySwitches, WAITING } from '#datapath/key-switch.ts';
 import type { Lane } from '#datapath/lane.ts';
-import { FLIGHT_MS, GUARD_MS, SWITCH_CONNECTIONS } from '#datapath/limits.ts';
+import { FLIGHT_MS, GUARD_MS, NAMED_CONNECTIONS, SWITCH_CONNECTIONS } from '#datapath/limits.ts';
 import { portsKey } from '#datapath/switch-cut.ts';
 import type { Dprp, GeId, KeyHandle, Millis, Switched, TransformName } from '#dprp/spec.ts';
 import { type Pair, PairTable } from '#pit/pairs.ts';
@@ -118,6 +118,30 @@ describe('what was sent', () => {
     switches.forget(pair);
     pair.sentBareAt = Number.NEGATIVE_INFINITY;
     expect([sends(999 + FLIGHT_MS), sends(1_000 + FLIGHT_MS)]).toEqual([true, false]);
+  });
+});
+
+describe('a switch of the far end', () => {
+  it('takes room for the connections that it names, until they are forgotten', () => {
+    agree(0, 0, 0, true);
+    const next = agree(2, 0b0001, 1_000);
+    const named = Int32Array.from({ length: 2 * 5 }, (_, i) => i);
+    const to = { pair: { device: H1, peer: H2 }, negotiation: 'n2', old: 'n0', connections: named };
+    const room = (now: number): number | undefined => switches.facts(pair, 'n2', now)?.mayName;
+    expect(room(2_000)).toBe(NAMED_CONNECTIONS / 2);
+    switches.follow(pair, to, at(2_000));
+    const { until } = next.receiveCut as NonNullable<typeof next.receiveCut>;
+    expect([room(2_000), room(until - 1), room(until)]).toEqual([-5, -5, 0].map((n) => NAMED_CONNECTIONS / 2 + n));
+  });
+
+  it('to an agreement before the one that it sends with is refused', () => {
+    const first = agree(0, 0, 0);
+    agree(2, 0b0001, 1_000, true);
+    expect(switches.facts(pair, 'n0', 1_000)).toMatchObject({ followed: false, superseded: true });
+    const to = { pair: { device: H1, peer: H2 }, negotiation: 'n0', old: undefined, connections: new Int32Array(0) };
+    switches.follow(pair, to, at(2_000));
+    switches.peerSpoke(Object.assign(first, { peerSends: undefined }), true, at(2_000));
+    expect(pair.receiving).toBe(2);
   });
 });
 

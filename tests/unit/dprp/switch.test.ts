@@ -20,8 +20,8 @@ const groups = [{ number: 7, versions: [1], transform: 'pccom' as const }];
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Two gateways that hold an agreement; a begins to switch to it. */
-function agreed(wire: WireSettings = {}): World & { b: Gateway; agreement: Agreement } {
-  const world = twoGateways({ a: { groups }, b: { groups }, wire });
+function agreed(wire: WireSettings = {}, limits = {}): World & { b: Gateway; agreement: Agreement } {
+  const world = twoGateways({ a: { groups }, b: { groups }, wire, machine: { limits } });
   world.a.begin(PAIR_A, 'packet', 0);
   world.run(2_000);
   const agreement = world.a.sender(PAIR_A) as Agreement;
@@ -178,6 +178,62 @@ describe('somebody on the wire, or in the domain', () => {
       world.b.receive(last.message, world.now);
       expect([did(world.b, 'switch'), world.b.drops]).toEqual([0, ['dprp-unknown-negotiation']]);
     }
+  });
+
+  it('names more connections than there is room for: not answered, and a smaller switch is', () => {
+    const world = agreed();
+    for (const [room, named] of [
+      [2, 3],
+      [2 * KSW_CONNECTIONS, 2 * KSW_CONNECTIONS + 1],
+    ]) {
+      world.b.mayName = room;
+      world.b.drops.length = 0;
+      begin(world, named);
+      world.runFor(20_000);
+      expect([did(world.b, 'switch'), new Set(world.b.drops)]).toEqual([0, new Set(['dprp-budget'])]);
+    }
+    begin(world, 2 * KSW_CONNECTIONS);
+    world.runFor(1_000);
+    expect([did(world.b, 'switch'), did(world.a, 'switched')]).toEqual([1, 1]);
+  });
+
+  it('a member says much and never ends: it pushes out its own', () => {
+    const world = agreed({}, { followedBytes: 6_000 });
+    const parts: InFlight['message'][] = [];
+    world.mallory = (f) => {
+      if (type(f) === TYPE_KSW) parts.push(f.message);
+      return [];
+    };
+    begin(world, 2 * KSW_CONNECTIONS);
+    const [first, last] = parts.splice(0);
+
+    /* A member of its own agreements with b. */
+    const c = new Gateway('c', world.gms, { ge: GE_C, groups });
+    const told: InFlight['message'][] = [];
+    c.send = (action) => {
+      if (action.do !== 'send') return;
+      const { icmp, id, sequence, payload } = action;
+      told.push({ pair: PAIR_B, ipVersion: 4, icmp, id, sequence, payload, from: 'outer' });
+    };
+    const statement = (gateway: Gateway, ge: string): Uint8Array =>
+      world.gms.identity(gateway.provider, { ge: ge as typeof GE_C, groups }).statement;
+    const spare = [0, 1, 2, 3].filter((g) => g !== world.agreement.generation);
+    for (const generation of spare) {
+      const negotiation = `c0ffee000000000${generation}`;
+      const agreement = { ...world.agreement, negotiation, generation };
+      world.b.state(PAIR_B).generations[generation] = { ...agreement, peerStatement: statement(c, GE_C) };
+      c.state(PAIR_A).generations[generation] = { ...agreement, peerStatement: statement(world.b, GE_B) };
+      const to = { pair: PAIR_A, negotiation, old: undefined, connections: connections(4 * KSW_CONNECTIONS) };
+      c.perform(c.dprp.beginSwitch(to, world.now as Millis), world.now);
+    }
+    world.b.drops.length = 0;
+    world.b.receive(first, world.now);
+    for (const part of [0, 1, 2]) for (let i = 0; i < spare.length; i++) world.b.receive(told[4 * i + part], world.now);
+    world.b.receive(last, world.now);
+    expect([did(world.b, 'switch'), world.b.drops]).toEqual([1, []]);
+    /* What it lost does not come whole any more; the newest does. */
+    for (let i = 0; i < spare.length; i++) world.b.receive(told[4 * i + 3], world.now);
+    expect(did(world.b, 'switch')).toBeLessThan(1 + spare.length);
   });
 
   it('sends it for another pair, back to its sender, or as the other ICMP message: nothing', () => {
