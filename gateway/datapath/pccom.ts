@@ -97,7 +97,7 @@ export class Pccom {
     const ports = outward
       ? portsKey(frame.sourcePort, frame.destinationPort)
       : portsKey(frame.destinationPort, frame.sourcePort);
-    if (outward) noteAcknowledged(frame, ports, association.pair, now);
+    if (outward) noteAcknowledged(frame, ports, association.pair);
     if (cut === undefined || now >= cut.until) return 0;
     if (outward) cut.sends(ports, frame.sequence, frame.tcpFlags);
     const sequence = cut.find(ports, frame.tcpFlags);
@@ -106,6 +106,7 @@ export class Pccom {
     const needs = frame.payloadLength > 0 || cut.older.transform === 'pccom-keyed';
     if (needs && !cut.serves(now)) return OLD_KEYS;
     if (outward) cut.sentOlder(now);
+    else cut.receivedOlder(ports, now);
     if (!cut.older.ended) {
       this.#older = cut.older.state as PccomState;
       this.#sequence = sequence;
@@ -139,7 +140,7 @@ export function holdsSealed(pair: Pair<Association>): boolean {
 }
 
 /** § 11.6: what our device says about the stream that it receives. */
-function noteAcknowledged(frame: Frame, ports: number, pair: Pair<Association>, now: number): void {
+function noteAcknowledged(frame: Frame, ports: number, pair: Pair<Association>): void {
   if (pair.receiving < 0) return;
-  pair.associations[pair.receiving]?.receiveCut?.acknowledges(ports, frame.acknowledgement, frame.tcpFlags, now);
+  pair.associations[pair.receiving]?.receiveCut?.acknowledges(ports, frame.acknowledgement, frame.tcpFlags);
 }

@@ -24,6 +24,8 @@ export class SwitchCut {
   readonly #connections: Map<number, number>;
   /** Of these only a SYN may still lie before S: it looks the same to both gateways, whatever else they know. */
   readonly #passed = new Set<number>();
+  /** Our device has everything before S: what comes again needs no keys that are worth a generation. */
+  readonly #complete = new Set<number>();
   /** Our device began them: its first acknowledgement says where the far device's stream begins. */
   readonly #begun = new Set<number>();
 
@@ -56,7 +58,7 @@ export class SwitchCut {
   }
 
   /** Of what we receive: our device sends a segment that acknowledges what lies before `acknowledgement`. */
-  acknowledges(ports: number, acknowledgement: number, flags: number, now: number): void {
+  acknowledges(ports: number, acknowledgement: number, flags: number): void {
     const cut = this.#connections.get(ports);
     if (cut === undefined) return;
     if ((flags & TCP_ACK) === 0) {
@@ -66,13 +68,18 @@ export class SwitchCut {
     const beyond = (acknowledgement - cut) | 0;
     const begins = this.#begun.delete(ports) || (flags & TCP_SYN) !== 0;
     if ((begins && !tcpRepeatsSyn(acknowledgement - 1, cut)) || beyond >= FORGET_BEYOND) this.#passed.add(ports);
-    else if (beyond < 0 && !this.#passed.has(ports)) this.older.lastReceived = now;
+    else if (beyond >= 0) this.#complete.add(ports);
   }
 
   /** An octet before S leaves. */
   sentOlder(now: number): void {
     this.olderSeenAt = now;
     this.older.lastSent = now;
+  }
+
+  /** An octet before S is here, or something that pretends to be one. */
+  receivedOlder(ports: number, now: number): void {
+    if (!this.#complete.has(ports)) this.older.lastReceived = now;
   }
 
   /** False when the older keys are gone: what needs them is refused. */
