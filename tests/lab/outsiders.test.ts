@@ -13,7 +13,7 @@ import { download, url } from '#kit/programs/curl.ts';
 import { reaches } from '#kit/programs/nc.ts';
 import { WebServer } from '#kit/programs/nginx.ts';
 import { ping } from '#kit/programs/ping.ts';
-import { MIXED, mixed } from './topologies/mixed.ts';
+import { MIXED, mixed, TRANSFORMS } from './topologies/mixed.ts';
 
 const TCP = 6;
 const VERSIONS = ['v4', 'v6'] as const;
@@ -75,7 +75,7 @@ describe.each([1, 2])('workers: %i', (workers) => {
         expect(open).toMatchObject({ class: 'pair', verdict: 'plain' });
         const known = JSON.parse(await net.a.command('flows', '--peer', MIXED.server2[v])) as FlowsView;
         expect(known.total).toBeGreaterThan(0);
-        for (const flow of known.flows) expect(flow).toMatchObject({ verdict: 'encrypt', transform: 'sealed' });
+        for (const flow of known.flows) expect(flow).toMatchObject({ verdict: 'encrypt', transform: TRANSFORMS.vault });
         const outside = JSON.parse(await net.a.command('flows', '--peer', MIXED.h3[v])) as FlowsView;
         expect(outside.flows.map((f) => f.protocol)).toContain(TCP);
         for (const flow of outside.flows) expect(flow.verdict).toBe('plain');
