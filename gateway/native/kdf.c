@@ -72,30 +72,6 @@ static napi_value extract(napi_env env, napi_callback_info info) {
     return js_key(env, keys, prk);
 }
 
-/* expand(prk, info): number */
-static napi_value expand(napi_env env, napi_callback_info info) {
-    napi_value args[2];
-    size_t count = 2;
-    struct bytes label;
-    struct keys *keys = keys_of(env);
-    if (keys == NULL || napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok) {
-        return NULL;
-    }
-    struct place *prk = arg_key(env, keys, args[0], "prk", FOR_HASHING);
-    if (prk == NULL || !arg_bytes(env, args[1], "info", &label)) {
-        return NULL;
-    }
-    struct place *place = take_key(env, keys, FOR_HASHING);
-    if (place == NULL) {
-        return NULL;
-    }
-    if (!expand_to(keys, prk, label, place->key, NULL)) {
-        drop_key(keys, place);
-        return throw_openssl(env, "expand");
-    }
-    return js_key(env, keys, place);
-}
-
 /* expandAead(prk, info, algorithm): number */
 static napi_value expand_aead(napi_env env, napi_callback_info info) {
     napi_value args[3];
@@ -128,6 +104,10 @@ static napi_value expand_aead(napi_env env, napi_callback_info info) {
 /* Fills a place that was taken for `uses`; false when OpenSSL fails or after throwing. */
 static bool derive(napi_env env, struct keys *keys, struct place *place, uint32_t uses,
                    const uint8_t bytes[KEY_LENGTH]) {
+    if (uses == FOR_HASHING) {
+        memcpy(place->key, bytes, KEY_LENGTH);
+        return true;
+    }
     if (uses == FOR_SHORT) {
         place->context = ff1_key(bytes);
         return place->context != NULL;
@@ -163,6 +143,11 @@ static napi_value expand_for(napi_env env, napi_callback_info info, uint32_t use
     drop_key(keys, place);
     return napi_is_exception_pending(env, &thrown) == napi_ok && thrown ? NULL
                                                                         : throw_openssl(env, what);
+}
+
+/* expand(prk, info): number */
+static napi_value expand(napi_env env, napi_callback_info info) {
+    return expand_for(env, info, FOR_HASHING, "expand");
 }
 
 /* expandWide(prk, info): number */

@@ -36,6 +36,34 @@ import {
 } from './cipher.ts';
 import { W_JOB, W_JOBS, W_KIND, W_MTU, W_STATE, type Work } from './work.ts';
 
+/** Appends a job of any kind, every column written: what the operation calls by another name is zero until the caller says. */
+export function addJob(
+  work: Work,
+  op: number,
+  key: number,
+  source: number,
+  destination: number,
+  length: number,
+  aad: number,
+  aadLength: number,
+): number {
+  const jobs = work.jobs;
+  const j = work.jobCount++ * J_STRIDE;
+  jobs[j + J_OP] = op;
+  jobs[j + J_KEY] = key;
+  jobs[j + J_SRC] = source;
+  jobs[j + J_DST] = destination;
+  jobs[j + J_LENGTH] = length;
+  jobs[j + J_AAD] = aad;
+  jobs[j + J_AAD_LENGTH] = aadLength;
+  jobs[j + J_TAG] = 0;
+  jobs[j + J_TAG_LENGTH] = 0;
+  jobs[j + J_NUMBER_HIGH] = 0;
+  jobs[j + J_NUMBER_LOW] = 0;
+  jobs[j + J_STATUS] = 0;
+  return j;
+}
+
 /** Appends an AEAD job: `op` is OP_SEAL or OP_OPEN, `number` the whole packet number. */
 export function addAead(
   work: Work,
@@ -51,30 +79,16 @@ export function addAead(
   number: number,
 ): void {
   const jobs = work.jobs;
-  const j = work.jobCount++ * J_STRIDE;
-  jobs[j + J_OP] = op;
-  jobs[j + J_KEY] = key;
-  jobs[j + J_SRC] = source;
-  jobs[j + J_DST] = destination;
-  jobs[j + J_LENGTH] = length;
-  jobs[j + J_AAD] = aad;
-  jobs[j + J_AAD_LENGTH] = aadLength;
+  const j = addJob(work, op, key, source, destination, length, aad, aadLength);
   jobs[j + J_TAG] = tag;
   jobs[j + J_TAG_LENGTH] = tagLength;
   jobs[j + J_NUMBER_HIGH] = Math.floor(number / 0x1_0000_0000);
   jobs[j + J_NUMBER_LOW] = number | 0;
-  jobs[j + J_STATUS] = 0;
 }
 
 /** Appends a checksum job; a right checksum gives 0xffff. `initial` is an unfolded sum (#wire/checksum.ts). */
 export function addSum(work: Work, source: number, length: number, initial: number): void {
-  const jobs = work.jobs;
-  const j = work.jobCount++ * J_STRIDE;
-  jobs.fill(0, j, j + J_STRIDE);
-  jobs[j + J_OP] = OP_SUM;
-  jobs[j + J_SRC] = source;
-  jobs[j + J_LENGTH] = length;
-  jobs[j + J_AAD] = initial;
+  addJob(work, OP_SUM, 0, source, 0, length, initial, 0);
 }
 
 /**

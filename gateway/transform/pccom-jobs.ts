@@ -1,21 +1,8 @@
-/** How `pccom` appends to the work list: one line per job, every column written; and how much room that takes. */
+/** How `pccom` appends to the work list, and how much room that takes. */
 import type { Frame } from '#wire/frame.ts';
 import { F_GSO_SIZE, F_GSO_TYPE, F_STRIDE, GSO_ECN, GSO_UDP_L4 } from '#wire/record.ts';
-import {
-  J_AAD,
-  J_AAD_LENGTH,
-  J_DST,
-  J_KEY,
-  J_LENGTH,
-  J_OP,
-  J_SEGMENT,
-  J_SHORT_KEY,
-  J_SRC,
-  J_STATUS,
-  J_STRIDE,
-  type KeyIndex,
-  OP_MASK,
-} from './cipher.ts';
+import { J_SEGMENT, J_SHORT_KEY, type KeyIndex, OP_MASK } from './cipher.ts';
+import { addJob } from './emit.ts';
 import { TWEAK_ROOM } from './pccom-format.ts';
 import type { PccomKeys } from './pccom-state.ts';
 import { packetsOf } from './sealed-datagram.ts';
@@ -37,19 +24,9 @@ export function addCipher(
   segment: number,
 ): void {
   if (length === 0) return;
-  const jobs = work.jobs;
-  const j = work.jobCount++ * J_STRIDE;
-  jobs.fill(0, j, j + J_STRIDE);
-  jobs[j + J_OP] = op;
-  jobs[j + J_KEY] = keys.wide;
-  jobs[j + J_SHORT_KEY] = keys.short;
-  jobs[j + J_SRC] = source;
-  jobs[j + J_DST] = destination;
-  jobs[j + J_LENGTH] = length;
-  jobs[j + J_AAD] = tweak;
-  jobs[j + J_AAD_LENGTH] = tweakLength;
-  jobs[j + J_SEGMENT] = segment;
-  jobs[j + J_STATUS] = 0;
+  const j = addJob(work, op, keys.wide, source, destination, length, tweak, tweakLength);
+  work.jobs[j + J_SHORT_KEY] = keys.short;
+  work.jobs[j + J_SEGMENT] = segment;
 }
 
 /** Appends OP_MASK: a PRF of the tweak with the mask's bytes behind it, and of the ciphertext. */
@@ -61,15 +38,7 @@ export function addMask(
   tweak: number,
   tweakLength: number,
 ): void {
-  const jobs = work.jobs;
-  const j = work.jobCount++ * J_STRIDE;
-  jobs.fill(0, j, j + J_STRIDE);
-  jobs[j + J_OP] = OP_MASK;
-  jobs[j + J_KEY] = key;
-  jobs[j + J_SRC] = source;
-  jobs[j + J_LENGTH] = length;
-  jobs[j + J_AAD] = tweak;
-  jobs[j + J_AAD_LENGTH] = tweakLength;
+  addJob(work, OP_MASK, key, source, 0, length, tweak, tweakLength);
 }
 
 /**

@@ -186,7 +186,7 @@ export function shapesOf(steps: readonly Step[]): Shape[] {
   return steps.map(({ flow, change, n, length, flags }) => {
     if (change !== undefined) flows[flow] = CHANGES[change](flows[flow], n);
     const now = flows[flow];
-    /* ACK as the step's flag takes it away: data without it is as good as any. */
+    /* Some data bears no ACK: it must not merge with data that does. */
     const shape = { ...now, length, tcp: { ...now.tcp, flags: now.tcp.flags ^ flags } };
     const behind = advanced(now, length);
     flows[flow] = { ...behind, ip: { ...behind.ip, id: (behind.ip.id + 1) & 0xffff } };
