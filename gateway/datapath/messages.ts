@@ -2,7 +2,7 @@
  * What main and a worker tell each other. Keys travel as one-time tickets (#transform/cipher.ts), never as bytes.
  * A worker waits in poll(2): main posts, then signals the worker's event descriptor.
  */
-import type { Action, GeId, Kind, Mode, Reason, TransformName } from '#dprp/spec.ts';
+import type { Action, GeId, Kind, Mode, Reason, Revocation, TransformName } from '#dprp/spec.ts';
 import type { Verdict } from '#pit/pairs.ts';
 import type { RememberedPeer as Remembered } from '#pit/remembered.ts';
 import type { PortCounters } from './counters.ts';
@@ -40,7 +40,7 @@ export interface IdentityMessage {
     readonly transform: TransformName;
     readonly ticket: bigint;
   }[];
-  readonly revoked: readonly { readonly ge: GeId; readonly group: number }[];
+  readonly revoked: readonly Revocation[];
   /** GMS time in seconds since 1970 = monotonic milliseconds / 1000 + this. */
   readonly gmsTimeOffset: number;
 }

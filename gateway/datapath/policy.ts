@@ -47,7 +47,7 @@ type Addressed = Pick<Frame, 'source' | 'destination' | 'sourcePort' | 'destinat
 export class Policy {
   /** undefined: no keys yet. */
   mode: Mode | undefined;
-  /** Gateways that the GMS removed from a group. */
+  /** Gateways that the GMS removed altogether: others may stand in their places (docs/dprp.md § 5.1). */
   removed: ReadonlySet<GeId> = new Set();
   settings: PolicySettings;
   /** By exception, in their order. */
@@ -63,7 +63,7 @@ export class Policy {
 
   setIdentity(identity: Identity | undefined): void {
     this.mode = identity?.mode;
-    this.removed = new Set(identity?.revoked.map(({ ge }) => ge));
+    this.removed = new Set(identity?.revoked.filter(({ removed }) => removed).map(({ ge }) => ge));
   }
 
   /** Hit counters of exceptions that stay are kept. @throws RangeError naming a text that is no prefix */

@@ -56,8 +56,16 @@ export interface Identity {
   readonly groupKeys: readonly GroupKey[];
   /** Transforms this GE can perform. */
   readonly transforms: readonly TransformName[];
-  /** (GE, group) pairs that were removed: associations with them end, offers from them count for nothing. */
-  readonly revoked: readonly { readonly ge: GeId; readonly group: number }[];
+  /** Associations with them end, offers from them count for nothing. */
+  readonly revoked: readonly Revocation[];
+}
+
+/** A GE left a group that this GE is in, while the GE's last statement may still name it. */
+export interface Revocation {
+  readonly ge: GeId;
+  readonly group: number;
+  /** The GMS removed the GE altogether, not from this group alone: it stands nowhere any more (§ 5.1). */
+  readonly removed: boolean;
 }
 
 export type Role = 'initiator' | 'responder';
@@ -240,7 +248,7 @@ export interface DprpCrypto {
 export interface DprpPolicy {
   /** True when the GMS names the peer address as protected: no plaintext to it, ever (§ downgrade). */
   protectedPrefix(peer: Uint8Array): boolean;
-  /** The GE and transform remembered for a peer address, while remembered; `removed`: by the GMS, since then. */
+  /** The GE and transform remembered for a peer address, while remembered; `removed`: the GMS has removed that GE altogether. */
   remembered(
     peer: Uint8Array,
   ): { readonly ge: GeId; readonly transform: TransformName; readonly removed: boolean } | undefined;

@@ -25,7 +25,8 @@ export function objection(
   const remembered = policy.remembered(pair.peer);
   if (decision.outcome === 'protect') {
     if (remembered === undefined) return undefined;
-    /* A gateway that the GMS removed does not come back: whoever else proves the group may stand in its place. */
+    /* A gateway that the GMS removed does not come back: whoever else proves the group may stand in its place. One that
+     * left a group may still serve under another. */
     if (remembered.ge !== peerGe && !remembered.removed) return { reason: 'remembered', alarm: 'other-ge' };
     const weaker =
       STRONGEST_FIRST.indexOf(decision.transform) > STRONGEST_FIRST.indexOf(remembered.transform) &&

@@ -172,7 +172,7 @@ export function makeRing(
           notAfter: notAfter === 0 ? Number.POSITIVE_INFINITY : notAfter,
         })),
     })),
-    revoked: metadata.revoked.map(({ ge, group }) => ({ ge: ge as GeId, group })),
+    revoked: metadata.revoked.map(({ ge, group, removed }) => ({ ge: ge as GeId, group, removed })),
     protectedPrefixes: metadata.protectedPrefixes,
     exceptions: metadata.exceptions.map(({ address, protocol, port, direction }) => ({
       address,

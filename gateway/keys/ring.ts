@@ -1,5 +1,5 @@
 /** What the GMS gave this gateway, ready for use: keys are indices of the main thread's cipher provider. */
-import type { GeId, Kind, Mode, TransformName } from '#dprp/spec.ts';
+import type { GeId, Kind, Mode, Revocation, TransformName } from '#dprp/spec.ts';
 import type { KeyIndex } from '#transform/cipher.ts';
 
 export interface PolicyException {
@@ -38,7 +38,7 @@ export interface KeyRing {
   readonly signingKey: Uint8Array;
   readonly domainKeys: readonly { readonly version: number; readonly key: KeyIndex }[];
   readonly groups: readonly RingGroup[];
-  readonly revoked: readonly { readonly ge: GeId; readonly group: number }[];
+  readonly revoked: readonly Revocation[];
   /** CIDR prefixes to which no plaintext goes, ever. */
   readonly protectedPrefixes: readonly string[];
   readonly exceptions: readonly PolicyException[];

@@ -74,7 +74,10 @@ export const metadataSchema = z.object({
       keys: z.array(keySchema).min(1),
     }),
   ),
-  revoked: z.array(z.object({ ge: geIdSchema, group: z.number().int().positive() })),
+  /** Who left which of the groups; `removed`: the GMS removed it altogether. */
+  revoked: z.array(
+    z.object({ ge: geIdSchema, group: z.number().int().positive(), removed: z.boolean().default(false) }),
+  ),
   protectedPrefixes: z.array(z.string()),
   exceptions: z.array(exceptionSchema),
   gms: z.array(z.object({ address: z.string(), port: z.number().int().min(1).max(65_535) })).min(1),

@@ -34,7 +34,9 @@ export function bundleContent(tx: Reader, element: Element): BundleContent {
       return { number, name, transform, checksum, keys: keysOf(tx, number).map(place) };
     }),
     revoked: numbers.flatMap((number) =>
-      [...tx.list('revocation', `${numberId(number)}/`)].map(({ ge, group }) => ({ ge, group })),
+      [...tx.list('revocation', `${numberId(number)}/`)].map(({ ge, group }) => {
+        return { ge, group, removed: tx.get('element', ge)?.state === 'retired' };
+      }),
     ),
     protectedPrefixes: [...policy.protectedPrefixes],
     exceptions: [...policy.exceptions],

@@ -407,7 +407,7 @@ describe('a member that is removed', () => {
     world.key('b', group('pccom', 1));
     flow(world, 10_000);
     world.run(3_000);
-    world.key('b', { ...group('pccom', 1), revoked: [{ ge: GE_A, group: 7 }] });
+    world.key('b', { ...group('pccom', 1), revoked: [{ ge: GE_A, group: 7, removed: true }] });
     expect(world.b.datapath.associations.count).toBe(0);
     world.run(10);
     arrived(world);

@@ -143,7 +143,7 @@ describe('a member that is removed', () => {
       world.run(3_000);
       arrived(world);
       /* a is in a thief's hands: only b is told. */
-      world.key('b', { mode, revoked: [{ ge: GE_A, group: 7 }] });
+      world.key('b', { mode, revoked: [{ ge: GE_A, group: 7, removed: true }] });
       expect(world.b.datapath.associations.count).toBe(0);
       world.run(10);
       arrived(world) /* what b had sent before */;

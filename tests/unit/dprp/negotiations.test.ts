@@ -321,7 +321,7 @@ describe('statements', () => {
   });
 
   it('of a removed member counts for nothing', () => {
-    const revoked = [{ ge: GE_A, group: 7 }];
+    const revoked = [{ ge: GE_A, group: 7, removed: true }];
     const world = twoGateways({ b: { revoked } });
     world.a.begin(PAIR_A, 'packet', 0);
     world.run(10);

@@ -292,7 +292,7 @@ describe('somebody on the wire, or in the domain', () => {
     const world = agreed();
     const { message } = kept(world);
     world.b.setIdentity(
-      world.gms.identity(world.b.provider, { ge: GE_B, groups, revoked: [{ ge: GE_A, group: 7 }] }),
+      world.gms.identity(world.b.provider, { ge: GE_B, groups, revoked: [{ ge: GE_A, group: 7, removed: true }] }),
       world.now,
     );
     world.b.drops.length = 0;

@@ -119,7 +119,7 @@ describe('removal', () => {
     const [a, b] = [await join('a', 'plant', 'office'), await join('b', 'plant')];
     await world.admin('DELETE', '/groups/plant/members/a');
     expect(versions(b, 'plant')).toEqual([2]);
-    expect(content(b).revoked).toEqual([{ ge: a, group: 1 }]);
+    expect(content(b).revoked).toEqual([{ ge: a, group: 1, removed: false }]);
     expect(versions(a, 'plant')).toBeUndefined();
     expect(versions(a, 'office')).toEqual([1]);
     expect(content(a).domainKeys.map((key) => key.version)).toEqual([1]);
@@ -129,9 +129,18 @@ describe('removal', () => {
     const [a, b, c] = [await join('a', 'plant'), await join('b', 'plant'), await join('c', 'office')];
     await world.admin('DELETE', '/elements/a');
     for (const ge of [b, c]) expect(content(ge).domainKeys.map((key) => key.version)).toEqual([2]);
-    expect(content(b).revoked).toEqual([{ ge: a, group: 1 }]);
+    expect(content(b).revoked).toEqual([{ ge: a, group: 1, removed: true }]);
     expect(content(c).revoked).toEqual([]);
     expect(await join('a', 'plant')).not.toBe(a);
+  });
+
+  it('altogether, of one that had left its group before: who is in that group is told as well', async () => {
+    const [a, b] = [await join('a', 'plant', 'office'), await join('b', 'plant')];
+    await world.admin('DELETE', '/groups/plant/members/a');
+    const before = world.gms.store.get('element', b)!.counter;
+    await world.admin('DELETE', '/elements/a');
+    expect(content(b).revoked).toEqual([{ ge: a, group: 1, removed: true }]);
+    expect(world.gms.store.get('element', b)!.counter).toBeGreaterThan(before);
   });
 
   it('is forgotten when the last statement that named the group has ended, or when the GE comes back', async () => {

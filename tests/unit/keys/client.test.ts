@@ -249,7 +249,7 @@ describe('while running', () => {
     const gone = a.state((state) => state.keys === 'removed');
     await gms.admin('DELETE', '/elements/a');
     const ring = await b.ring((r) => r.revoked.length > 0);
-    expect(ring.revoked).toEqual([{ ge, group: 1 }]);
+    expect(ring.revoked).toEqual([{ ge, group: 1, removed: true }]);
     expect(versionsOf(ring)).toEqual([2]);
     expect(ring.domainKeys.map((key) => key.version)).toEqual([2]);
     await gone;

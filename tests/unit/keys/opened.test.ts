@@ -83,6 +83,12 @@ describe('a bundle is', () => {
     expect(open(deliver())).toMatchObject({ time: 5000, metadata: { name: 'press' } });
   });
 
+  it('taken when it does not say whether a revoked gateway was removed altogether: then it was not', () => {
+    const left = { ge: '8899aabbccddeeff', group: 7 };
+    const delivered = deliver({ revoked: [left, { ...left, group: 8, removed: true }] as BundleMetadata['revoked'] });
+    expect(open(delivered)).toMatchObject({ metadata: { revoked: [{ removed: false }, { removed: true }] } });
+  });
+
   it.each([
     ['signed by another root', deliver({}, other.secret), 'bundle-signature'],
     ['for another gateway', deliver({ ge: '8899aabbccddeeff' }), 'bundle-unreadable'],
