@@ -5,7 +5,6 @@
 import type { FlowTable } from '#pit/flows.ts';
 import { GENERATIONS, type Pair, type PairTable, PLAIN_FORM } from '#pit/pairs.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
-import { J_OP, J_STATUS, J_STRIDE, OP_SUM, STATUS_OK } from '#transform/cipher.ts';
 import { fragmentRecord } from '#transform/fragments.ts';
 import { type MergedDatagram, mergedDatagrams } from '#transform/merged-datagrams.ts';
 import { settleKeyedIn, settleKeyedOut } from '#transform/pccom-checksum.ts';
@@ -38,6 +37,7 @@ import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {
   hasRoom,
+  jobsOutcome,
   KIND_DROPPED,
   KIND_KEYED_IN,
   KIND_KEYED_OUT,
@@ -75,6 +75,7 @@ export const STILL_PLAIN = 3;
 
 const UNCUT: readonly MergedDatagram[] = [];
 const NO_ROOM = dropCode('transform-no-room');
+const REPLAY = dropCode('sealed-replay');
 
 export interface ProtectParts {
   readonly work: Work;
@@ -230,8 +231,7 @@ export class Protect {
     }
     if (!this.#pccom.inward(frame, association, association.state, reassembled, now)) return TAKEN;
     /* With keyed checksums a packet proves something once it is settled; without them anybody's counts. */
-    if (association.transform !== 'pccom-keyed') association.received(now);
-    if (!association.heard) this.#associations.firstHeard(association, now);
+    if (association.transform !== 'pccom-keyed') this.#hears(association, now);
     return TAKEN;
   }
 
@@ -259,33 +259,31 @@ export class Protect {
       const r = i * F_STRIDE;
       const kind = records[r + W_KIND];
       if (kind === KIND_PLAIN || kind === KIND_DROPPED) continue;
-      if (kind === KIND_KEYED_OUT || kind === KIND_KEYED_IN) {
-        const code = kind === KIND_KEYED_OUT ? settleKeyedOut(work, i) : settleKeyedIn(work, i);
-        if (code < 0) {
-          records[r + W_KIND] = KIND_DROPPED;
-          this.#counters.dropCode(code);
-        } else {
-          if (kind === KIND_KEYED_IN) this.#associations.bySlot[records[r + W_STATE]]?.received(now);
-          this.#cut(i);
-        }
+      const opened = kind === KIND_OPENED || kind === KIND_KEYED_IN;
+      const association = opened ? this.#associations.bySlot[records[r + W_STATE]] : undefined;
+      let code =
+        kind === KIND_KEYED_OUT
+          ? settleKeyedOut(work, i)
+          : kind === KIND_KEYED_IN
+            ? settleKeyedIn(work, i)
+            : jobsOutcome(jobs, records[r + W_JOB], records[r + W_JOBS]);
+      if (code === 0 && kind === KIND_OPENED && !settleOpened(association?.state as SealedState, work.numbers[i])) {
+        code = REPLAY;
+      }
+      if (code < 0) {
+        records[r + W_KIND] = KIND_DROPPED;
+        this.#counters.dropCode(code);
         continue;
       }
-      const refused = failedJob(jobs, records[r + W_JOB], records[r + W_JOBS]);
-      if (refused >= 0) {
-        records[r + W_KIND] = KIND_DROPPED;
-        this.#counters.drop(jobs[refused * J_STRIDE + J_OP] === OP_SUM ? 'bad-checksum' : 'sealed-forged');
-      } else if (kind === KIND_OPENED) {
-        const association = this.#associations.bySlot[records[r + W_STATE]] as Association;
-        if (settleOpened(association.state as SealedState, work.numbers[i])) {
-          association.received(now);
-          if (!association.heard) this.#associations.firstHeard(association, now);
-        } else {
-          records[r + W_KIND] = KIND_DROPPED;
-          this.#counters.drop('sealed-replay');
-        }
-      }
-      if (records[r + W_KIND] !== KIND_DROPPED) this.#cut(i);
+      if (association !== undefined) this.#hears(association, now);
+      this.#cut(i);
     }
+  }
+
+  /** Something came that the far end made with these keys. */
+  #hears(association: Association, now: number): void {
+    association.received(now);
+    if (!association.heard) this.#associations.firstHeard(association, now);
   }
 
   /** Larger than its port carries: only a datagram that may leave in fragments comes so far. */
@@ -364,16 +362,6 @@ export class Protect {
 function holdsPccom(pair: Pair<Association>): boolean {
   for (let g = 0; g < GENERATIONS; g++) if (pair.associations[g]?.state instanceof PccomState) return true;
   return false;
-}
-
-/** The first of a record's jobs that failed, -1 when none did. */
-function failedJob(jobs: Int32Array, first: number, count: number): number {
-  for (let job = first; job < first + count; job++) {
-    const j = job * J_STRIDE;
-    const right = jobs[j + J_OP] === OP_SUM ? jobs[j + J_STATUS] === 0xffff : jobs[j + J_STATUS] === STATUS_OK;
-    if (!right) return job;
-  }
-  return -1;
 }
 
 function isKnown(flows: FlowTable, q: Quote): boolean {

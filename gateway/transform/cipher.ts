@@ -24,7 +24,8 @@ export const J_TAG = 7; /* offset of the tag: written by OP_SEAL, read by OP_OPE
 export const J_TAG_LENGTH = 8; /* 12 or 16 bytes */
 export const J_NUMBER_HIGH = 9; /* packet number, high and low 32 bits: nonce = salt ‖ number, big-endian */
 export const J_NUMBER_LOW = 10;
-export const J_STATUS = 11; /* OP_SEAL, OP_OPEN: STATUS_*; OP_SUM: the folded 16-bit one's complement sum */
+/** OP_SUM: the folded 16-bit one's complement sum; OP_MASK: the 16-bit mask, -1 when the cipher failed; else STATUS_*. */
+export const J_STATUS = 11;
 export const J_STRIDE = 12;
 
 export const OP_SEAL = 0;
@@ -53,7 +54,7 @@ export const TWEAK_SEQUENCE = 8;
 export const TWEAK_MAX = 256;
 
 export const STATUS_OK = 0;
-/** The tag does not verify; the destination holds zeros. */
+/** The tag does not verify, or, of another job, the cipher failed; the destination holds zeros. */
 export const STATUS_FORGED = 1;
 
 /** Bytes that cross the interface. */

@@ -30,7 +30,7 @@ import {
 import { addRecord } from './emit.ts';
 import { KIND_DROPPED, KIND_PLAIN, W_KIND, W_STATE, type Work } from './work.ts';
 
-const NO_ROOM = dropCode('sealed-no-room');
+const NO_ROOM = dropCode('fragment-no-room');
 const MEMORY = dropCode('fragment-memory');
 /** IPv4 options that go into every fragment bear this bit (RFC 791 §3.1). */
 const COPIED = 0x80;

@@ -8,27 +8,28 @@
 import { fold } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
 import { F_CSUM_OFFSET, F_CSUM_START, F_FLAGS, F_OFFSET, F_STRIDE } from '#wire/record.ts';
-import { J_OP, J_STATUS, J_STRIDE, OP_SUM } from './cipher.ts';
-import { W_JOB, W_JOBS, type Work } from './work.ts';
+import { J_STATUS, J_STRIDE } from './cipher.ts';
+import { jobsOutcome, W_JOB, W_JOBS, type Work } from './work.ts';
 
-const BAD_CHECKSUM = dropCode('bad-checksum');
+const CIPHER_FAILED = dropCode('cipher-failed');
 const FORGED = dropCode('pccom-forged-checksum');
 
 /**
  * Writes the keyed checksum of record `record`, whose jobs ran; it is complete then.
- * @returns 0, or a drop code: what came in had a wrong checksum
+ * @returns 0, or a drop code: what came in had a wrong checksum, or a job failed
  */
 export function settleKeyedOut(work: Work, record: number): number {
   const { jobs, records, view } = work;
   const r = record * F_STRIDE;
   const first = records[r + W_JOB];
   const last = first + records[r + W_JOBS] - 1;
-  for (let job = first + 1; job < last; job++) {
-    if (jobs[job * J_STRIDE + J_OP] === OP_SUM && jobs[job * J_STRIDE + J_STATUS] !== 0xffff) return BAD_CHECKSUM;
-  }
+  const code = jobsOutcome(jobs, first + 1, last - first - 1);
+  if (code < 0) return code;
+  const mask = jobs[last * J_STRIDE + J_STATUS];
+  if (mask < 0) return CIPHER_FAILED;
   const checksum = ~jobs[first * J_STRIDE + J_STATUS] & 0xffff;
   /* Never zero: that is UDP's "none" (RFC 768), and in one's complement 0xffff is the same. */
-  const keyed = fold(checksum + jobs[last * J_STRIDE + J_STATUS]) || 0xffff;
+  const keyed = fold(checksum + mask) || 0xffff;
   view.setUint16(records[r + F_OFFSET] + records[r + F_CSUM_START] + records[r + F_CSUM_OFFSET], keyed);
   records[r + F_FLAGS] = 0;
   records[r + F_CSUM_START] = 0;
@@ -43,8 +44,11 @@ export function settleKeyedOut(work: Work, record: number): number {
 export function settleKeyedIn(work: Work, record: number): number {
   const { jobs, records } = work;
   const r = record * F_STRIDE;
-  const first = records[r + W_JOB] * J_STRIDE;
-  const last = first + (records[r + W_JOBS] - 1) * J_STRIDE;
-  const mask = jobs[first + J_STATUS];
-  return fold(jobs[last + J_STATUS] + (~mask & 0xffff)) === 0xffff ? 0 : FORGED;
+  const first = records[r + W_JOB];
+  const last = first + records[r + W_JOBS] - 1;
+  const code = jobsOutcome(jobs, first + 1, last - first - 1);
+  if (code < 0) return code;
+  const mask = jobs[first * J_STRIDE + J_STATUS];
+  if (mask < 0) return CIPHER_FAILED;
+  return fold(jobs[last * J_STRIDE + J_STATUS] + (~mask & 0xffff)) === 0xffff ? 0 : FORGED;
 }

@@ -4,8 +4,13 @@
  * A transform reserves room in the work area of the slab, writes headers there, appends cipher jobs and frame records.
  * The datapath then runs all jobs at once, settles every record by the status of its job, and sends.
  */
+import { dropCode } from '#wire/drops.ts';
 import { F_PORT, F_STRIDE } from '#wire/record.ts';
-import { J_STRIDE } from './cipher.ts';
+import { J_OP, J_STATUS, J_STRIDE, OP_OPEN, OP_SUM, STATUS_OK } from './cipher.ts';
+
+const BAD_CHECKSUM = dropCode('bad-checksum');
+const FORGED = dropCode('sealed-forged');
+const CIPHER_FAILED = dropCode('cipher-failed');
 
 /** Columns of a record that belong to the work list. */
 export const W_KIND = 12; /* KIND_* */
@@ -99,4 +104,17 @@ export function hasRoom(work: Work, records: number, bytes: number, alone: boole
   if (alone) return false;
   flush();
   return work.fits(records, bytes);
+}
+
+/**
+ * What jobs `first … first + count - 1`, which ran, say about a frame: OP_SUM must give 0xffff, everything else STATUS_OK.
+ * @returns 0, or the drop code of the first that failed
+ */
+export function jobsOutcome(jobs: Int32Array, first: number, count: number): number {
+  for (let j = first * J_STRIDE; j < (first + count) * J_STRIDE; j += J_STRIDE) {
+    const op = jobs[j + J_OP];
+    if (jobs[j + J_STATUS] === (op === OP_SUM ? 0xffff : STATUS_OK)) continue;
+    return op === OP_SUM ? BAD_CHECKSUM : op === OP_OPEN ? FORGED : CIPHER_FAILED;
+  }
+  return 0;
 }

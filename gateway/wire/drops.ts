@@ -217,6 +217,11 @@ export const DROPS = [
     'protecting the packet would take more work than a batch may hold',
     'パケットの保護処理が1バッチの作業領域に収まらない',
   ),
+  reason(
+    'cipher-failed',
+    'the cipher gave no result: the packet is neither protected nor opened',
+    '暗号処理が失敗し、パケットを保護も復元もできない',
+  ),
   /* fragments */
   reason(
     'fragment-bad',
@@ -227,6 +232,7 @@ export const DROPS = [
   reason('fragment-duplicate', 'the fragment was received before', '受信済みのフラグメント'),
   reason('fragment-timeout', 'the other fragments did not come in time', '残りのフラグメントが時間内に届かない'),
   reason('fragment-memory', 'room for fragments ran out', 'フラグメント用の領域が足りない'),
+  reason('fragment-no-room', 'the path MTU leaves no room for a fragment', '経路MTUにフラグメントの余地がない'),
   /* ICMP errors about an association's packets */
   reason(
     'icmp-error-unrelated',

@@ -1,6 +1,18 @@
 /** `checksum: keyed`: the wire checksum tells a forged or changed packet, 16 bits' worth. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { J_AAD_LENGTH, J_KEY, J_LENGTH, J_OP, J_SRC, J_STATUS, J_STRIDE, OP_MASK } from '#transform/cipher.ts';
+import {
+  J_AAD_LENGTH,
+  J_KEY,
+  J_LENGTH,
+  J_OP,
+  J_SRC,
+  J_STATUS,
+  J_STRIDE,
+  OP_DECIPHER,
+  OP_ENCIPHER,
+  OP_MASK,
+  STATUS_FORGED,
+} from '#transform/cipher.ts';
 import { settleKeyedOut } from '#transform/pccom-checksum.ts';
 import { W_JOBS, Work } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';
@@ -178,6 +190,50 @@ describe.each(PROVIDERS)('keyed checksums, provider %s', (_name, create) => {
         const bad = Buffer.from(packet);
         bad[l4 + 7] ^= 1;
         expect(rig.encipher(bad, sender, { verified: false })).toBe(dropCode('bad-checksum'));
+      }
+    });
+  });
+
+  /** What `act` gives while the provider says of every job `op` that it failed. */
+  function whenFailing<T>(op: number, status: number, act: () => T): T {
+    const run = provider.run;
+    provider.run = (slab, jobs, count) => {
+      run.call(provider, slab, jobs, count);
+      for (let j = 0; j < count * J_STRIDE; j += J_STRIDE) if (jobs[j + J_OP] === op) jobs[j + J_STATUS] = status;
+    };
+    try {
+      return act();
+    } finally {
+      provider.run = run;
+    }
+  }
+
+  describe('a job that fails is a drop', () => {
+    const CIPHER_FAILED = dropCode('cipher-failed');
+    const bare = tcpPacket({ version: 4 }, tcp({ payload: pattern(0) }));
+    const packets = [tcpPacket({ version: 4 }, tcp()), udpPacket({ version: 6 }, 5000, 502, pattern(64))];
+
+    it('of the mask: nothing leaves, and an ordinary checksum proves nothing', () => {
+      for (const packet of [...packets, bare]) {
+        const wire = one(rig.encipher(packet, sender));
+        const ordinary = one(rig.encipher(packet, rig.pccom('initiator')));
+        for (const verified of [true, false]) {
+          expect(whenFailing(OP_MASK, -1, () => rig.encipher(packet, sender, { verified }))).toBe(CIPHER_FAILED);
+          for (const came of [wire, ordinary]) {
+            expect(whenFailing(OP_MASK, -1, () => rig.decipher(came, receiver, { verified }))).toBe(CIPHER_FAILED);
+          }
+        }
+      }
+    });
+
+    it('of the cipher: zeros neither leave nor arrive', () => {
+      for (const packet of packets) {
+        const wire = one(rig.encipher(packet, sender));
+        for (const verified of [true, false]) {
+          const out = whenFailing(OP_ENCIPHER, STATUS_FORGED, () => rig.encipher(packet, sender, { verified }));
+          const back = whenFailing(OP_DECIPHER, STATUS_FORGED, () => rig.decipher(wire, receiver, { verified }));
+          expect([out, back]).toEqual([CIPHER_FAILED, CIPHER_FAILED]);
+        }
       }
     });
   });
