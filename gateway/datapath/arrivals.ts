@@ -1,4 +1,4 @@
-/** Frames from the network for a pair that is protected, or that nobody spoke about yet, or under keys nobody has. */
+/** Frames from the network for a pair that is protected or not, or that nobody spoke about yet, or under keys nobody has. */
 import type { Millis } from '#dprp/spec.ts';
 import type { Pair } from '#pit/pairs.ts';
 import { FORM_TCP, type Frame } from '#wire/frame.ts';
@@ -7,6 +7,7 @@ import type { Counters } from './counters.ts';
 import type { Lane } from './lane.ts';
 import type { Negotiator } from './negotiate.ts';
 import { EARLY, type Protect, STILL_PLAIN, TAKEN } from './protect.ts';
+import { refusalOf } from './refusals.ts';
 
 export interface ArrivalsParts {
   /** The frame at hand. */
@@ -45,6 +46,18 @@ export class Arrivals {
       default:
         if (whole && negotiator.expects(pair)) keep(pair);
         else this.stray(pair, now);
+    }
+  }
+
+  /** For a pair that passes in plaintext, or is refused. */
+  ofUnprotected(pair: Pair<Association>, now: Millis): void {
+    const { frame, protect, negotiator, counters, keep, forward } = this.#parts;
+    if (negotiator.expects(pair)) keep(pair);
+    else if (protect.looksSealed(frame)) this.stray(pair, now);
+    else if (pair.verdict === 'discard') counters.drop(refusalOf(pair.reason));
+    else {
+      forward();
+      negotiator.refresh(pair, now);
     }
   }
 

@@ -305,13 +305,7 @@ export class Datapath {
         break;
       case 'plain':
       case 'discard':
-        if (this.negotiator.expects(pair)) this.#keep(pair, true);
-        else if (this.#protect.looksSealed(frame)) this.#arrivals.stray(pair, now);
-        else if (pair.verdict === 'discard') this.counters.drop(refusalOf(pair.reason));
-        else {
-          this.#forward(PORT_INNER);
-          this.negotiator.refresh(pair, now);
-        }
+        this.#arrivals.ofUnprotected(pair, now);
         break;
       case 'unknown':
         this.#arrivals.fromStranger(pair, now);
