@@ -8,15 +8,8 @@ import { constants } from 'node:os';
 import { completeChecksum, fold, sum } from '#wire/checksum.ts';
 import { ETHER_TYPE, INLINE_TAGS_MAX, isVlanType, VLAN_TAG } from '#wire/ethernet.ts';
 import { ETHERTYPE_IPV4, IP_LENGTH_MAX, PROTO_TCP, PROTO_UDP } from '#wire/frame.ts';
-import {
-  IPV4_HEADER,
-  IPV4_ID,
-  IPV4_SOURCE,
-  IPV4_TOTAL_LENGTH,
-  ipv4HeaderLength,
-  ipv4WriteChecksum,
-} from '#wire/ipv4.ts';
-import { IPV6_HEADER, IPV6_SOURCE, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import { IPV4_HEADER, IPV4_SOURCE, ipv4HeaderLength } from '#wire/ipv4.ts';
+import { IPV6_HEADER, IPV6_SOURCE } from '#wire/ipv6.ts';
 import {
   F_CSUM_OFFSET,
   F_CSUM_START,
@@ -32,8 +25,9 @@ import {
   GSO_UDP_L4,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
-import { TCP_CHECKSUM, TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_HEADER, TCP_PSH, TCP_SEQUENCE } from '#wire/tcp.ts';
-import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from '#wire/udp.ts';
+import { writeSegmentIp, writeSegmentTcp, writeSegmentUdp } from '#wire/segment.ts';
+import { TCP_CHECKSUM, TCP_FLAGS, TCP_HEADER } from '#wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER } from '#wire/udp.ts';
 import { linearise } from './chain.ts';
 
 const { EINVAL } = constants.errno;
@@ -136,30 +130,14 @@ export class FrameCutter {
     this.#out.set(this.#whole.subarray(0, this.#payload));
     this.#out.set(this.#whole.subarray(from, from + bytes), this.#payload);
     const length = this.#payload + bytes;
-    this.#writeIpLength(length);
-    if (this.#isUdp) this.#view.setUint16(this.#l4 + UDP_LENGTH, length - this.#l4);
-    else this.#writeTcp(bytes === left);
+    writeSegmentIp(this.#out, this.#view, this.#l3, length, this.#index);
+    if (this.#isUdp) writeSegmentUdp(this.#view, this.#l4, length);
+    else writeSegmentTcp(this.#out, this.#view, this.#l4, this.#done, bytes === left, this.#out[this.#l4 + TCP_FLAGS]);
     const field = this.#l4 + (this.#isUdp ? UDP_CHECKSUM : TCP_CHECKSUM);
     this.#view.setUint16(field, fold(this.#pseudo + length - this.#l4));
     completeChecksum(this.#out, this.#l4, length, field);
     this.#done += bytes;
     this.#index += 1;
     return length;
-  }
-
-  #writeIpLength(length: number): void {
-    if (this.#out[this.#l3] >>> 4 === 6) {
-      ipv6SetPayloadLength(this.#view, this.#l3, length - this.#l3 - IPV6_HEADER);
-      return;
-    }
-    this.#view.setUint16(this.#l3 + IPV4_TOTAL_LENGTH, length - this.#l3);
-    this.#view.setUint16(this.#l3 + IPV4_ID, this.#view.getUint16(this.#l3 + IPV4_ID) + this.#index);
-    ipv4WriteChecksum(this.#out, this.#view, this.#l3);
-  }
-
-  #writeTcp(last: boolean): void {
-    this.#view.setUint32(this.#l4 + TCP_SEQUENCE, this.#view.getUint32(this.#l4 + TCP_SEQUENCE) + this.#done);
-    if (!last) this.#out[this.#l4 + TCP_FLAGS] &= ~(TCP_FIN | TCP_PSH);
-    if (this.#index > 0) this.#out[this.#l4 + TCP_FLAGS] &= ~TCP_CWR;
   }
 }

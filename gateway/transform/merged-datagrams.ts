@@ -4,7 +4,6 @@
  */
 import { fold } from '#wire/checksum.ts';
 import type { Frame } from '#wire/frame.ts';
-import { IPV4_ID, ipv4SetId } from '#wire/ipv4.ts';
 import {
   F_CSUM_OFFSET,
   F_CSUM_START,
@@ -16,8 +15,9 @@ import {
   GSO_NONE,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
+import { writeSegmentIp, writeSegmentUdp } from '#wire/segment.ts';
 import { UDP_CHECKSUM } from '#wire/udp.ts';
-import { pseudoSum, writeLengths } from './sealed-datagram.ts';
+import { pseudoSum } from './sealed-datagram.ts';
 
 /** A datagram with its record: its bytes stand alone, its checksum is partial. */
 export interface MergedDatagram {
@@ -37,8 +37,8 @@ export function mergedDatagrams(slab: Uint8Array, batch: Int32Array, index: numb
     const view = new DataView(bytes.buffer);
     bytes.set(slab.subarray(offset, payload));
     bytes.set(slab.subarray(payload + done, payload + done + length), payload - offset);
-    writeLengths(view, frame, l3, l4, bytes.length);
-    if (frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(l3 + IPV4_ID) + datagrams.length) & 0xffff);
+    writeSegmentIp(bytes, view, l3, bytes.length, datagrams.length);
+    writeSegmentUdp(view, l4, bytes.length);
     view.setUint16(l4 + UDP_CHECKSUM, fold(pseudoSum(frame, bytes.length - l4)));
     const record = batch.slice(index * F_STRIDE, (index + 1) * F_STRIDE);
     record[F_LENGTH] = bytes.length;

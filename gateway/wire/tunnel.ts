@@ -13,17 +13,14 @@ import {
   IPV4_DESTINATION,
   IPV4_FLAGS_OFFSET,
   IPV4_HEADER,
-  IPV4_ID,
   IPV4_MF,
   IPV4_OFFSET_MASK,
   IPV4_PROTOCOL,
   IPV4_SOURCE,
   IPV4_TOTAL_LENGTH,
   ipv4HeaderLength,
-  ipv4SetId,
-  ipv4SetTotalLength,
 } from './ipv4.ts';
-import { IPV6_HEADER, IPV6_NEXT_HEADER, IPV6_PAYLOAD_LENGTH, IPV6_SOURCE, ipv6SetPayloadLength } from './ipv6.ts';
+import { IPV6_HEADER, IPV6_NEXT_HEADER, IPV6_PAYLOAD_LENGTH, IPV6_SOURCE } from './ipv6.ts';
 import {
   F_CSUM_START,
   F_FLAGS,
@@ -40,17 +37,9 @@ import {
   VNET_DATA_VALID,
   VNET_NEEDS_CSUM,
 } from './record.ts';
-import {
-  TCP_CHECKSUM,
-  TCP_CWR,
-  TCP_DATA_OFFSET,
-  TCP_FIN,
-  TCP_FLAGS,
-  TCP_HEADER,
-  TCP_PSH,
-  TCP_SEQUENCE,
-} from './tcp.ts';
-import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from './udp.ts';
+import { writeSegmentIp, writeSegmentTcp, writeSegmentUdp } from './segment.ts';
+import { TCP_CHECKSUM, TCP_DATA_OFFSET, TCP_FLAGS, TCP_HEADER } from './tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER } from './udp.ts';
 
 const PROTO_IPV4 = 4;
 const PROTO_IPV6 = 41;
@@ -94,7 +83,7 @@ export function tunnelledPackets(
     const bytes = new Uint8Array(payload - frame.offset + length);
     bytes.set(slab.subarray(frame.offset, payload));
     bytes.set(slab.subarray(payload + done, payload + done + length), payload - frame.offset);
-    writeIpHeaders(bytes, headers, packets.length);
+    for (const l3 of headers) writeSegmentIp(bytes, viewOf(bytes), l3, bytes.length, packets.length);
     const inner = headers[headers.length - 1];
     if (gso === GSO_UDP_L4) finishUdp(bytes, inner, l4 - frame.offset);
     else finishTcp(bytes, inner, l4 - frame.offset, done, done + length === total);
@@ -145,28 +134,14 @@ function tcpHeaderLength(slab: Uint8Array, l4: number, end: number): number {
   return length < TCP_HEADER || l4 + length > end ? 0 : length;
 }
 
-/** Packet `index` of those that were merged: its lengths, and IPv4 identifications that grow as GRO demands it. */
-function writeIpHeaders(bytes: Uint8Array, headers: readonly number[], index: number): void {
-  const view = viewOf(bytes);
-  for (const l3 of headers) {
-    if (bytes[l3] >>> 4 === 4) {
-      ipv4SetTotalLength(view, l3, bytes.length - l3);
-      if (index > 0) ipv4SetId(view, l3, (view.getUint16(l3 + IPV4_ID) + index) & 0xffff);
-    } else ipv6SetPayloadLength(view, l3, bytes.length - l3 - IPV6_HEADER);
-  }
-}
-
 /** The segment whose payload begins `done` bytes behind the first one's. */
 function finishTcp(bytes: Uint8Array, inner: number, l4: number, done: number, last: boolean): void {
-  const view = viewOf(bytes);
-  view.setUint32(l4 + TCP_SEQUENCE, (view.getUint32(l4 + TCP_SEQUENCE) + done) >>> 0);
-  if (!last) bytes[l4 + TCP_FLAGS] &= ~(TCP_FIN | TCP_PSH);
-  if (done > 0) bytes[l4 + TCP_FLAGS] &= ~TCP_CWR;
+  writeSegmentTcp(bytes, viewOf(bytes), l4, done, last, bytes[l4 + TCP_FLAGS]);
   finishChecksum(bytes, inner, l4, l4 + TCP_CHECKSUM, PROTO_TCP);
 }
 
 function finishUdp(bytes: Uint8Array, inner: number, l4: number): void {
-  viewOf(bytes).setUint16(l4 + UDP_LENGTH, bytes.length - l4);
+  writeSegmentUdp(viewOf(bytes), l4, bytes.length);
   finishChecksum(bytes, inner, l4, l4 + UDP_CHECKSUM, PROTO_UDP);
 }
 
