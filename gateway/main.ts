@@ -32,6 +32,7 @@ import { loadProviders, type Providers } from '#transform/providers/load.ts';
 import { addressFromText, addressText } from '#wire/address.ts';
 import { macFromText, macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
+import { lockedMemoryFault, portFault } from './faults.ts';
 import { settleDown } from './footprint.ts';
 import type { Log } from './log.ts';
 import { GatewayReport } from './view.ts';
@@ -59,7 +60,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await gateway.start();
   } catch (error) {
     await gateway.close();
-    throw error;
+    throw lockedMemoryFault(error);
   }
   return { stopped: gateway.stopped, stop: () => gateway.stop('stopped by a signal') };
 }
@@ -125,6 +126,8 @@ class Gateway {
   }
 
   async start(): Promise<void> {
+    /* Main's memory for keys is had now: without it the first keys would be lost. */
+    this.#provider.release(this.#provider.generateKeyPair().secret);
     this.#undo.push(() => this.#keys.stop());
     const app = createApp(this.#report, (error) => this.#log.error({ error }, 'the API failed'));
     const serving = await serveApi(app, apiSocket(this.#stateDir));
@@ -156,7 +159,11 @@ class Gateway {
   /* ---- ports and workers ------------------------------------------------------------------------------------ */
 
   #setPort(role: number, name: string, mtu: number): void {
-    this.#sockets.open(role, name, mtu);
+    try {
+      this.#sockets.open(role, name, mtu);
+    } catch (error) {
+      throw portFault(ROLES[role], name, error);
+    }
     this.#ports[role] = { role: ROLES[role], name, mtu, state: 'up' };
   }
 

@@ -68,6 +68,26 @@ function sockets(): Map<string, number> {
   return found;
 }
 
+/** What libpcap opened is of no use here, in both languages. */
+export class CaptureError extends Error {
+  readonly text: { readonly en: string; readonly ja: string };
+
+  constructor(text: CaptureError['text']) {
+    super(text.en);
+    this.text = text;
+  }
+}
+
+const notEthernet = (type: string): CaptureError['text'] => ({
+  en: `an Ethernet interface is expected, libpcap says ${type}`,
+  ja: `Ethernetのインタフェースが必要です。libpcapによる種別は${type}です`,
+});
+
+const NO_SOCKET: CaptureError['text'] = {
+  en: 'the socket of libpcap is not in /proc/self/fd',
+  ja: 'libpcapのソケットが/proc/self/fdに見つかりません',
+};
+
 export class Capture {
   readonly #handle: Handle;
   readonly #fd: number;
@@ -77,7 +97,7 @@ export class Capture {
   /**
    * Opens an Ethernet interface for frames that come in. `onFrame` is called on the event loop, for one frame after the
    * other; it keeps what it needs of `frame`.
-   * @throws Error with libpcap's words, for a link that is down as well
+   * @throws CaptureError; Error with libpcap's words, for a link that is down as well
    */
   constructor(name: string, { mark, sendBytes }: CaptureOptions, onFrame: (length: number) => void) {
     const Handle = handleClass();
@@ -92,7 +112,7 @@ export class Capture {
     const before = sockets();
     const type = this.#handle.open(name, '', BUFFER_BYTES, this.frame);
     try {
-      if (type !== 'ETHERNET') throw new Error(`${name}: an Ethernet interface expected, this one is ${type}`);
+      if (type !== 'ETHERNET') throw new CaptureError(notEthernet(type));
       this.#fd = adopt(before, mark, sendBytes);
     } catch (error) {
       this.close();
@@ -132,5 +152,5 @@ function adopt(before: ReadonlyMap<string, number>, mark: number, sendBytes: num
       if (!(error instanceof RangeError)) throw error;
     }
   }
-  throw new Error('the socket of libpcap was not found in /proc/self/fd');
+  throw new CaptureError(NO_SOCKET);
 }

@@ -205,3 +205,8 @@ test('an interface that does not exist, or is down, is told in the words of libp
   expect(() => new PcapPort('left', 1500, OPTIONS)).toThrow(/not up/);
   run('ip link del left');
 });
+
+test('what is not Ethernet is refused in both languages', () => {
+  const text = { en: expect.stringMatching(/Ethernet .*LINUX_SLL/), ja: expect.stringMatching(/Ethernet.*LINUX_SLL/) };
+  expect(() => new PcapPort('any', 1500, OPTIONS)).toThrow(expect.objectContaining({ text }));
+});
