@@ -73,7 +73,7 @@ export interface DatapathStart {
   readonly now: Millis;
 }
 
-/** Slot behind the receive slots: frames that were held are decided from here; their flow counted them when they came. */
+/** Slot behind the receive slots: frames that were held, whole or cut, are decided from here; their flow counted them when they came. */
 const REINJECT_SLOT = BATCH;
 const CUT_SLOT = BATCH + 1; /* packets that were merged */
 const SLOTS = BATCH + 2;
@@ -254,7 +254,9 @@ export class Datapath {
 
   /** What was merged and has to be decided packet by packet. False when it is nothing. */
   #decideEach(packets: readonly Pick<HeldFrame, 'bytes' | 'record'>[], role: number, now: Millis): boolean {
-    for (const packet of packets) this.#decideCopy(CUT_SLOT, packet, role, now);
+    /* What was held was counted when it came, and so was what is cut out of it. */
+    const slot = this.#index === REINJECT_SLOT ? REINJECT_SLOT : CUT_SLOT;
+    for (const packet of packets) this.#decideCopy(slot, packet, role, now);
     return packets.length > 0;
   }
 

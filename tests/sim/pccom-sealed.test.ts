@@ -10,6 +10,8 @@ import { arrivals, BACK, keyBoth, marked, OUT, pairOf, versions } from '../kit/s
 import { story } from '../kit/sim-story.ts';
 
 const MPIT = 3;
+/** What `sealed` adds to a datagram; its first two bits are a generation. */
+const TRAILER = 24;
 
 describe('one side starts again when its group has become sealed, and nothing is common', () => {
   for (const side of ['a', 'b'] as const) {
@@ -91,4 +93,35 @@ describe('datagrams with a tag and datagrams without one, merged on the way', ()
       expect([merged, payloads.map(({ length }) => length), world.b.drops()]).toEqual([true, [first, second], {}]);
     });
   }
+});
+
+describe('datagrams that were merged, and wait until MPIT comes', () => {
+  story('are cut when they are decided again, and counted when they came', (world) => {
+    world.behaviour = { delay: 5 };
+    keyBoth(world, 'sealed', 1);
+    world.sendFromH1(udp(OUT, 9, 9, marked(0)));
+    world.run(1_000);
+    const sealed = world.b.datapath.associations.sender(pairOf(world.b))?.state.generation;
+    world.key('b', versions('pccom', 2, 1));
+    world.restart('a', versions('pccom', 2, 1));
+    world.run(5_000);
+    const chosen: Uint8Array[] = [];
+    world.mallory = ({ bytes }, from) => {
+      if (dprpType(bytes) === MPIT) return chosen.length === 2;
+      if (from !== 'a' || parsed(bytes)?.protocol !== 17) return true;
+      /* What happens to look like a packet of the generation that b holds would be taken for a forged one. */
+      if (chosen.length === 2 || bytes[bytes.length - TRAILER] >>> 6 === sealed) return false;
+      chosen.push(Uint8Array.from(bytes));
+      return chosen.length === 2 && [joined(chosen)];
+    };
+    for (let i = 0; i < 40; i++) world.sendFromH1(udp(OUT, 1, 2, Buffer.concat([marked(i), Buffer.alloc(TRAILER)])));
+    world.run(15);
+    arrivals(world);
+    expect([chosen.length, world.b.datapath.hold.frames]).toEqual([2, 1]);
+    world.run(1_000);
+    const payloads = world.h2.left.collect().map(({ bytes }) => Buffer.from(read(bytes).payload).toString('latin1'));
+    expect(payloads.join('')).toMatch(/^(marker-in-plaintext \d+\0+){2}$/);
+    const flow = world.b.datapath.flows.views(10).find(({ peerPort }) => peerPort === 1);
+    expect([flow?.packetsIn, world.b.drops()]).toEqual([2, {}]);
+  });
 });
