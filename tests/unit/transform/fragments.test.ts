@@ -93,6 +93,16 @@ describe.each([4, 6] as const)('fragments of IPv%i', (version) => {
     expect(whole.at(-1)?.equals(packet)).toBe(true);
   });
 
+  it('are not made for a link that carries no eight bytes behind their headers', () => {
+    const smallest = version === 4 ? 20 + 8 : 40 + 8 + 8;
+    const packet = datagram(version, 100);
+    expect(cut(packet, smallest)).not.toEqual([]);
+    expect(rig.arrive(packet)).toBe(0);
+    addRecord(rig.work, KIND_PLAIN, rig.frame, SLOT_HEADROOM, packet.length, PORT_INNER, 0, -1, -1, 0);
+    expect(fragmentRecord(rig.work, 0, smallest - 1, 1)).toBe(dropCode('fragment-no-room'));
+    expect(rig.work.recordCount).toBe(1);
+  });
+
   it('leave what fits alone', () => {
     expect(cut(datagram(version, 400), 1500)).toEqual([]);
   });

@@ -8,7 +8,6 @@ import {
   F_GSO_TYPE,
   F_LENGTH,
   F_STRIDE,
-  GSO_TCPV4,
   GSO_UDP_L4,
   JOINED_MAX,
   PORT_INNER,
@@ -262,9 +261,13 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     for (let i = 0; i < 3; i++) add(batch, { ...first, ip: { ...first.ip, id: i } }, i);
     batch.work.records[F_STRIDE + F_GSO_TYPE] = GSO_UDP_L4;
     batch.work.records[F_STRIDE + F_GSO_SIZE] = 44;
+    const [records, slab] = [batch.work.records.slice(), batch.slab.slice()];
     merge(batch.work);
     expect(batch.groups()).toEqual([[0], [1], [2]]);
-    expect(batch.work.records[F_GSO_TYPE]).not.toBe(GSO_TCPV4);
+    const whole = batch.work.records.subarray(F_STRIDE, 2 * F_STRIDE);
+    expect([whole[F_GSO_TYPE], whole[F_GSO_SIZE]]).toEqual([GSO_UDP_L4, 44]);
+    expect(whole).toEqual(records.subarray(F_STRIDE, 2 * F_STRIDE));
+    expect(batch.slab).toEqual(slab);
   });
 });
 

@@ -176,14 +176,13 @@ describe.each(PROVIDERS)('pccom datagrams, provider %s', (_name, create) => {
         icmpPacket(ip, version === 4 ? 8 : 128, 0, 7, pattern(0)),
       ]) {
         const wire = one(rig.encipher(packet, sender)).bytes;
-        const refused = packet.length === headers + 8 ? dropCode('bad-checksum') : -1;
         for (const at of [headers + 3, packet.length - 1]) {
           /* Not the type of an ICMP message or the ports' high bytes: those would still be a packet, and parse as one. */
           const [bad, badWire] = [Buffer.from(packet), Buffer.from(wire)];
           bad[at] ^= 4;
           badWire[at] ^= 4;
-          expect(rig.encipher(bad, sender, { verified: false })).toBe(refused);
-          expect(rig.decipher(badWire, receiver, { verified: false })).toBe(refused);
+          expect(rig.encipher(bad, sender, { verified: false })).toBe(dropCode('bad-checksum'));
+          expect(rig.decipher(badWire, receiver, { verified: false })).toBe(dropCode('bad-checksum'));
         }
       }
     });

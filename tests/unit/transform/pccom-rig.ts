@@ -21,8 +21,8 @@ import {
 } from '#transform/pccom-datagram.ts';
 import { DECIPHER_BYTES, decipherRecords } from '#transform/pccom-jobs.ts';
 import { PccomState } from '#transform/pccom-state.ts';
-import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords } from '#transform/pccom-tcp.ts';
-import { KIND_KEYED_IN, KIND_KEYED_OUT, W_JOBS, W_KIND } from '#transform/work.ts';
+import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords, raiseSegments } from '#transform/pccom-tcp.ts';
+import { jobsOutcome, KIND_KEYED_IN, KIND_KEYED_OUT, W_JOB, W_JOBS, W_KIND } from '#transform/work.ts';
 import { FORM_TCP } from '#wire/frame.ts';
 import { ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
 import { F_FLAGS, F_STRIDE, SLOT_HEADROOM } from '#wire/record.ts';
@@ -79,6 +79,7 @@ export class PccomRig extends Rig {
     const { work } = this;
     const tcp = this.frame.form === FORM_TCP;
     const older = how.at?.older;
+    if (tcp) raiseSegments(this.frame, state, mtu, older);
     const records = tcp
       ? encipherTcpRecords(this.frame, state, mtu, older)
       : encipherDatagramRecords(this.frame, state, mtu);
@@ -123,7 +124,7 @@ export class PccomRig extends Rig {
     if (work.top - top > bytes) throw new Error('more bytes than asked for');
   }
 
-  /** Runs the jobs and settles: all frames, or the first one's drop code; -1 for a checksum that did not verify. */
+  /** Runs the jobs and settles: all frames, or the first one's drop code. */
   #finish(): Carried[] | number {
     const { work, slab } = this;
     const end = SLOT_HEADROOM + this.frame.length;
@@ -136,13 +137,14 @@ export class PccomRig extends Rig {
     const out: Carried[] = [];
     for (let i = 0; i < work.recordCount; i++) {
       const kind = work.records[i * F_STRIDE + W_KIND];
-      const keyed = kind === KIND_KEYED_OUT || kind === KIND_KEYED_IN;
-      if (keyed) {
-        const code = kind === KIND_KEYED_OUT ? settleKeyedOut(work, i) : settleKeyedIn(work, i);
-        if (code < 0) return code;
-      }
+      const code =
+        kind === KIND_KEYED_OUT
+          ? settleKeyedOut(work, i)
+          : kind === KIND_KEYED_IN
+            ? settleKeyedIn(work, i)
+            : jobsOutcome(work.jobs, work.records[i * F_STRIDE + W_JOB], work.records[i * F_STRIDE + W_JOBS]);
+      if (code < 0) return code;
       const one = this.take(i);
-      if (!keyed && !one.ok && work.records[i * F_STRIDE + W_JOBS] > 0) return -1;
       if (kind === KIND_KEYED_OUT && work.records[i * F_STRIDE + F_FLAGS] !== 0) throw new Error('not complete');
       out.push(one);
     }
