@@ -1,6 +1,6 @@
 /**
- * A port: an edge where frames come and go. Implementations: `packet` (Linux packet sockets), `fake` (in memory).
- * The same suite runs on all of them. A port belongs to one thread.
+ * A port: an edge where frames come and go. Implementations: `packet` (Linux packet sockets), `pcap` (libpcap), `fake`
+ * (in memory). The same suite runs on all of them. A port belongs to one thread.
  */
 export interface Port {
   /** The interface's name, for messages. */

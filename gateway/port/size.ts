@@ -17,11 +17,11 @@ import {
   GSO_UDP_L4,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
+import { TCP_HEADER } from '#wire/tcp.ts';
+import { UDP_HEADER } from '#wire/udp.ts';
 import { frameLength, isJoined } from './chain.ts';
 
 const { EINVAL, EMSGSIZE } = constants.errno;
-const UDP_HEADER = 8;
-const TCP_HEADER = 20;
 
 /**
  * Writes 0, EMSGSIZE or EINVAL to F_STATUS of the records `first … first + count - 1` (those with F_PORT `only` unless
