@@ -29,7 +29,8 @@ import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
 import type { Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { TCP_CHECKSUM, TCP_RST, TCP_SYN } from '#wire/tcp.ts';
+import { writeSegmentIp, writeSegmentTcp } from '#wire/segment.ts';
+import { TCP_CHECKSUM, TCP_FLAGS, TCP_RST, TCP_SEQUENCE, TCP_SYN } from '#wire/tcp.ts';
 import { OP_DECIPHER, OP_ENCIPHER } from './cipher.ts';
 import { addRecord, addSum } from './emit.ts';
 import { MASK_EXTRA, TWEAK_ROOM, writePartTweak, writeTweak } from './pccom-format.ts';
@@ -38,7 +39,6 @@ import type { PccomState } from './pccom-state.ts';
 import { fragmentsOf, mayFragment, TOO_BIG } from './sealed-datagram.ts';
 import { aadLength } from './sealed-format.ts';
 import { SEGMENT_MIN } from './sealed-tcp.ts';
-import { TcpPart, writePartHeader } from './tcp-cut.ts';
 import { KIND_KEYED_IN, KIND_KEYED_OUT, KIND_SEALED, type Work } from './work.ts';
 
 /** A key switch cuts a superpacket into the segments before, the two halves of one, and the segments behind. */
@@ -46,9 +46,6 @@ const SWITCH_PARTS = 4;
 
 const BAD_CHECKSUM = dropCode('bad-checksum');
 const SUPERPACKET = dropCode('pccom-superpacket');
-
-/* Scratch of the one thread that runs this module. */
-const part = new TcpPart();
 
 /** Payload bytes of every segment but the last. */
 function stepOf(frame: Frame): number {
@@ -204,8 +201,9 @@ function encipherPart(
   if (!whole) {
     const l3 = at + frame.l3 - frame.offset;
     slab.copyWithin(at, frame.offset, frame.payload);
-    writePartHeader(work, frame, l3, l4, frame.tcpHeaderLength, done, length, total, index, frame.tcpFlags, part);
-    writePartTweak(view, tweak, frame, part.sequence, part.flags);
+    writeSegmentIp(slab, view, l3, at + headers + length, index);
+    writeSegmentTcp(slab, view, l4, done, done + length === total, frame.tcpFlags);
+    writePartTweak(view, tweak, frame, view.getUint32(l4 + TCP_SEQUENCE), slab[l4 + TCP_FLAGS]);
   }
   const firstJob = work.jobCount;
   const source = frame.payload + done;

@@ -16,7 +16,7 @@
  * Port and address of a translated side are zeros, and so is an Echo's identifier when either side is translated.
  */
 import { FORM_ECHO, FORM_TCP, FORM_UDP, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
-import { TCP_ACKNOWLEDGEMENT, TCP_URGENT } from '#wire/tcp.ts';
+import { TCP_ACKNOWLEDGEMENT, TCP_FLAGS, TCP_SEQUENCE, TCP_URGENT } from '#wire/tcp.ts';
 
 export const AAD_LENGTH_V4 = 28;
 export const AAD_LENGTH_V6 = 52;
@@ -90,17 +90,10 @@ export function writeAad(
   }
 }
 
-/** The fields in which the segments of one TCP frame differ. */
-export function writeSegmentAad(
-  view: DataView,
-  at: number,
-  flags: number,
-  payloadLength: number,
-  urgent: number,
-  sequence: number,
-): void {
-  view.setUint16(at + 2, (flags & AUTHENTICATED_FLAGS) << 8);
+/** The fields in which the segments of one TCP frame differ, from the segment's own header at `l4`. */
+export function writeSegmentAad(view: DataView, at: number, l4: number, payloadLength: number): void {
+  view.setUint16(at + 2, (view.getUint8(l4 + TCP_FLAGS) & AUTHENTICATED_FLAGS) << 8);
   view.setUint16(at + 4, payloadLength);
-  view.setUint16(at + 6, urgent);
-  view.setUint32(at + 8, sequence);
+  view.setUint16(at + 6, view.getUint16(l4 + TCP_URGENT));
+  view.setInt32(at + 8, view.getInt32(l4 + TCP_SEQUENCE));
 }

@@ -19,6 +19,7 @@ import { type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
 import { ipv4SetTotalLength } from '#wire/ipv4.ts';
 import { IPV6_HEADER, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
+import { writeSegmentIp, writeSegmentTcp } from '#wire/segment.ts';
 import {
   TCP_CHECKSUM,
   TCP_FIN,
@@ -33,7 +34,6 @@ import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
 import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './sealed-format.ts';
 import type { SealedState } from './state.ts';
-import { TcpPart, writePartHeader } from './tcp-cut.ts';
 import {
   KeptOptions,
   ordinaryLength,
@@ -65,7 +65,6 @@ const EXHAUSTED = dropCode('sealed-exhausted');
 
 /* Scratch of the one thread that runs this module. */
 const kept = new KeptOptions();
-const part = new TcpPart();
 
 /** Upper bound of the records that `sealTcp` appends; ask `work.fits(records, bytes)` with both bounds first. */
 export function sealTcpRecords(frame: Frame, mtu: number): number {
@@ -143,9 +142,10 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     } else {
       slab.copyWithin(aad, template, template + AAD_ROOM + headers);
     }
-    writePartHeader(work, frame, l3, l4, tcpLength, done, length, total, count, flags, part);
+    writeSegmentIp(slab, view, l3, at + headers + length, count);
+    writeSegmentTcp(slab, view, l4, done, done + length === total, flags);
     view.setUint16(l4 + TCP_CHECKSUM, fold(pseudo + tcpLength + length));
-    writeSegmentAad(view, aad, part.flags, length, part.urgent, part.sequence);
+    writeSegmentAad(view, aad, l4, length);
 
     const number = state.nextNumber++;
     const option = l4 + TCP_HEADER;
