@@ -137,6 +137,14 @@ export class Follow {
     return this.#state;
   }
 
+  /** Bytes that this part adds; of a whole switch its connections are not kept. */
+  needs({ part, connections }: Ksw): number {
+    if (this.#state !== 'gathering' || this.#hashes.has(part)) return 0;
+    return this.#hashes.size + 1 === this.#parts
+      ? PART_BYTES * this.#parts - this.bytes
+      : PART_BYTES + connections.byteLength;
+  }
+
   /** 'again': this part is known, byte for byte. 'differs': it contradicts what came before. */
   add(ksw: Ksw, hash: Uint8Array): 'complete' | 'more' | 'again' | 'differs' {
     if (ksw.parts !== this.#parts || !equal(ksw.old, this.#old)) return 'differs';

@@ -90,6 +90,7 @@ export class Switches {
     }
     if (known?.state !== 'followed' && connectionsOf(ksw) > facts.mayName) return 'dprp-budget';
     const follow = known ?? new Follow(key, peer.ge, ksw, after(step.now, this.#machine.limits.answerFor));
+    if (!this.#makeRoom(follow, ksw)) return 'dprp-budget';
     const before = follow.bytes;
     const result = follow.add(ksw, opened.hash);
     if (result === 'differs') return 'dprp-hash-chain';
@@ -97,7 +98,6 @@ export class Switches {
     if (known === undefined) this.#followed.set(key, follow);
     this.#due = Math.min(this.#due, follow.expires);
     this.#charge(follow.ge, follow.bytes - before);
-    this.#makeRoom();
     if (taken !== undefined) {
       const pair = copyPair(message.pair);
       step.out.push({ do: 'switch', pair, negotiation, old, connections: taken });
@@ -128,17 +128,38 @@ export class Switches {
     else this.#bytesOf.set(ge, all);
   }
 
-  /** § 8: the GE that takes most loses its oldest: a member that says much pushes out its own. */
-  #makeRoom(): void {
+  /**
+   * § 8: room for a part. Who takes most gives it, by the oldest switch that was followed: its answers have arrived by now.
+   * Where it has none a part of its own is not taken, and comes again; for another's it loses the newest that is not whole.
+   */
+  #makeRoom(follow: Follow, ksw: Ksw): boolean {
     const { switches, followedBytes } = this.#machine.limits;
-    while (this.#followed.size > switches || this.#bytes > followedBytes) {
-      const [most] = [...this.#bytesOf].reduce((a, b) => (b[1] > a[1] ? b : a));
-      for (const follow of this.#followed.values()) {
-        if (follow.ge !== most) continue;
-        this.#forget(follow, 'cancelled');
-        break;
+    const bytes = follow.needs(ksw);
+    const entries = this.#followed.has(follow.key) ? 0 : 1;
+    while (this.#followed.size + entries > switches || this.#bytes + bytes > followedBytes) {
+      const most = this.#takesMost(follow.ge, bytes);
+      let victim: Follow | undefined;
+      for (const one of this.#followed.values()) {
+        if (one.ge !== most || one === follow) continue;
+        victim = one;
+        if (one.state === 'followed') break;
       }
+      if (victim === undefined || (most === follow.ge && victim.state === 'gathering')) return false;
+      this.#forget(victim, 'cancelled');
     }
+    return true;
+  }
+
+  /** Once `ge` has `bytes` more. */
+  #takesMost(ge: GeId, bytes: number): GeId {
+    let most = ge;
+    let top = (this.#bytesOf.get(ge) ?? 0) + bytes;
+    for (const [other, taken] of this.#bytesOf) {
+      if (other === ge || taken <= top) continue;
+      most = other;
+      top = taken;
+    }
+    return most;
   }
 
   #forget(follow: Follow, event: 'expired' | 'cancelled'): void {
