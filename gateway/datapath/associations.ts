@@ -5,7 +5,7 @@
 import type { Agreement, GeId, Millis, TransformName } from '#dprp/spec.ts';
 import { NO_FORM, type Pair } from '#pit/pairs.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
-import { pccomKeys, sealedKeys } from '#transform/key-schedule.ts';
+import { pccomKeys, pccomPlaces, sealedKeys } from '#transform/key-schedule.ts';
 import { PccomState } from '#transform/pccom-state.ts';
 import { SealedState } from '#transform/state.ts';
 import {
@@ -26,6 +26,15 @@ const MARK_EVERY = NOTICE_WINDOW_MS / (MARKS - 1);
 
 /** How many keys of the provider an association takes. */
 const KEY_PLACES: Readonly<Record<TransformName, number>> = { sealed: 2, pccom: 4, 'pccom-keyed': 6 };
+/** How many of these take locked memory beside their place: HCTR2's and the mask's. */
+const WIDE_KEYS: Readonly<Record<TransformName, number>> = { sealed: 0, pccom: 2, 'pccom-keyed': 4 };
+/** The most of them in a worker whose table is full. */
+export const MAX_WIDE_KEYS = Math.max(
+  ...Object.entries(WIDE_KEYS).map(([name, wide]) => {
+    const places = KEY_PLACES[name as TransformName];
+    return Math.floor((2 * MAX_ASSOCIATIONS) / places) * wide;
+  }),
+);
 
 export class Association {
   readonly pair: Pair<Association>;
@@ -49,7 +58,7 @@ export class Association {
   peerSends: boolean | undefined;
   /** Its place among the agreements of the pair: the far end never goes back to one of a lower place (§ 11.10). */
   order = 0;
-  /** Older keys for octets before a switch to this one: of what we send, and of what we receive. */
+  /** Older keys for octets before a switch to this one: of what we send, and of what we receive (`cutReceiving` sets it). */
   sendCut: SwitchCut | undefined;
   receiveCut: SwitchCut | undefined;
   /** Its keys are gone. */
@@ -123,12 +132,6 @@ export class Association {
     this.oneWayMs = ONE_WAY_MS;
   }
 
-  /** Drops what is past its time: a cut holds an older association, and that one's cut another. */
-  forgetCuts(now: number): void {
-    if (this.sendCut !== undefined && now >= this.sendCut.until) this.sendCut = undefined;
-    if (this.receiveCut !== undefined && now >= this.receiveCut.until) this.receiveCut = undefined;
-  }
-
   /** True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire. */
   sentRecently(low30: number, now: number): boolean {
     const { state } = this;
@@ -144,18 +147,28 @@ export class Association {
   }
 }
 
+interface Expanded {
+  readonly state: SealedState | PccomState;
+  readonly keys: readonly KeyIndex[];
+}
+
 export class Associations {
   /** By SealedState.slot: settling a batch finds the replay window here. */
   readonly bySlot: (Association | undefined)[] = [];
   readonly #free: number[] = [];
   /** Told when a pair lost an association. */
   onEnded: (pair: Pair<Association>) => void = () => {};
+  /** Told whenever the provider had no room for an association's keys, though the table had. */
+  onNoRoom: () => void = () => {};
   readonly #provider: CipherProvider;
   readonly #flush: () => void;
   readonly #ending = new Set<Association>();
   /** Never later than the earliest end. */
   #due = Number.POSITIVE_INFINITY;
   count = 0;
+  /** Connections that far ends named in the switches that are remembered: all, and by gateway. */
+  #named = 0;
+  readonly #namedBy = new Map<GeId, number>();
 
   /** Places for keys: two of an association under `sealed`, up to six under `pccom`. */
   #places = 0;
@@ -168,15 +181,22 @@ export class Associations {
     this.#limit = 2 * limit;
   }
 
-  /** Takes the agreement's keys (and releases its PRK); receiving begins at once. */
-  install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association {
+  /**
+   * Takes the agreement's keys (and releases its PRK); receiving begins at once. Undefined when the provider has no room
+   * for them, nor gets any by the end of idler associations.
+   */
+  install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association | undefined {
     const former = pair.associations[agreement.generation];
     if (former !== undefined) this.end(former);
-    while (this.count > 0 && this.#places + KEY_PLACES[agreement.transform] > this.#limit) this.#makeRoom();
+    const { transform } = agreement;
+    while (this.count > 0 && this.#places + KEY_PLACES[transform] > this.#limit) this.makeRoom();
     const prk = agreement.prk as unknown as KeyIndex;
-    const slot = this.#free.pop() ?? this.bySlot.length;
-    const { state, keys } = this.#expand(agreement, prk, slot);
+    const expanded = this.#expand(agreement, prk) ?? this.#expandWithRoom(agreement, prk);
     this.#provider.release(prk);
+    if (expanded === undefined) return undefined;
+    const { state, keys } = expanded;
+    const { slot } = state;
+    if (this.#free.at(-1) === slot) this.#free.pop();
     const association = new Association(pair, agreement, state, keys, now);
     association.oneWayMs = this.sender(pair)?.oneWayMs ?? ONE_WAY_MS;
     this.bySlot[slot] = association;
@@ -186,42 +206,57 @@ export class Associations {
     return association;
   }
 
-  #expand(
-    { transform, transcript, role, generation, algorithm }: Agreement,
-    prk: KeyIndex,
-    slot: number,
-  ): { readonly state: SealedState | PccomState; readonly keys: readonly KeyIndex[] } {
+  /** Into the next slot, which is not taken yet; undefined when the provider has no room. */
+  #expand({ transform, transcript, role, generation, algorithm }: Agreement, prk: KeyIndex): Expanded | undefined {
+    const slot = this.#free.at(-1) ?? this.bySlot.length;
     const parts = { slot, generation, initiator: role === 'initiator' };
     if (transform === 'sealed') {
       const keys = sealedKeys(this.#provider, prk, transcript, role, algorithm as AeadAlgorithm);
+      if (keys === undefined) return undefined;
       return { state: new SealedState({ ...parts, ...keys }), keys: [keys.sendKey, keys.receiveKey] };
     }
-    const { send, receive } = pccomKeys(this.#provider, prk, transcript, role, transform === 'pccom-keyed');
-    const keys = [send, receive].flatMap(({ wide, short, mask }) =>
-      mask === undefined ? [wide, short] : [wide, short, mask],
-    );
-    return { state: new PccomState({ ...parts, send, receive }), keys };
+    const keys = pccomKeys(this.#provider, prk, transcript, role, transform === 'pccom-keyed');
+    if (keys === undefined) return undefined;
+    return {
+      state: new PccomState({ ...parts, ...keys }),
+      keys: [...pccomPlaces(keys.send), ...pccomPlaces(keys.receive)],
+    };
+  }
+
+  /** Less memory can be locked than the table may need (docs/operations.md): as where the table is full. */
+  #expandWithRoom(agreement: Agreement, prk: KeyIndex): Expanded | undefined {
+    this.onNoRoom();
+    const { transform } = agreement;
+    const takesMemory = WIDE_KEYS[transform] > 0;
+    /* Each of them gives two keys of a kind back, or more. */
+    for (let ended = 0; ended < KEY_PLACES[transform] / 2; ended++) {
+      if (!this.makeRoom((a) => !takesMemory || WIDE_KEYS[a.transform] > 0)) return undefined;
+      const expanded = this.#expand(agreement, prk);
+      if (expanded !== undefined) return expanded;
+    }
+    return undefined;
   }
 
   /**
    * The peer gateway that holds most associations loses the one that was idle longest; its pair is negotiated anew when
-   * it speaks again. So a member that invents pairs pushes out its own.
+   * it speaks again. So a member that invents pairs pushes out its own. False when none `serves` to make room.
    */
-  #makeRoom(): void {
+  makeRoom(serves: (association: Association) => boolean = () => true): boolean {
     const held = new Map<GeId, number>();
     let most = 0;
     for (const association of this.bySlot) {
-      if (association === undefined) continue;
+      if (association === undefined || !serves(association)) continue;
       const count = (held.get(association.peerGe) ?? 0) + 1;
       held.set(association.peerGe, count);
       most = Math.max(most, count);
     }
     let idlest: Association | undefined;
     for (const association of this.bySlot) {
-      if (association === undefined || held.get(association.peerGe) !== most) continue;
+      if (association === undefined || held.get(association.peerGe) !== most || !serves(association)) continue;
       if (idlest === undefined || association.lastUsed < idlest.lastUsed) idlest = association;
     }
     if (idlest !== undefined) this.end(idlest);
+    return idlest !== undefined;
   }
 
   /** Sends with it from now on. Which of two negotiations that crossed is the one to send with, DPRP knows (§ 6.3). */
@@ -260,16 +295,31 @@ export class Associations {
   }
 
   /** Connections that this gateway may still name in switches of its own. */
-  mayName(ge: GeId, now: number): number {
-    let all = 0;
-    let own = 0;
-    for (const association of this.bySlot) {
-      association?.forgetCuts(now);
-      if (association?.receiveCut === undefined) continue;
-      all += association.receiveCut.size;
-      if (association.peerGe === ge) own += association.receiveCut.size;
-    }
-    return Math.min(NAMED_CONNECTIONS - all, NAMED_CONNECTIONS / 2 - own);
+  mayName(ge: GeId): number {
+    return Math.min(NAMED_CONNECTIONS - this.#named, NAMED_CONNECTIONS / 2 - (this.#namedBy.get(ge) ?? 0));
+  }
+
+  /** The far end switched to it, or that is forgotten: its `receiveCut`, and what it takes of the room for names. */
+  cutReceiving(association: Association, cut: SwitchCut | undefined): void {
+    const { peerGe, receiveCut } = association;
+    const more = (cut?.size ?? 0) - (receiveCut?.size ?? 0);
+    association.receiveCut = cut;
+    this.#named += more;
+    const own = (this.#namedBy.get(peerGe) ?? 0) + more;
+    if (own > 0) this.#namedBy.set(peerGe, own);
+    else this.#namedBy.delete(peerGe);
+  }
+
+  /** Called now and then: traffic alone would not end what nobody asks about any more. */
+  forgetCuts(now: number): void {
+    for (const association of this.bySlot) if (association !== undefined) this.#forgetCuts(association, now);
+  }
+
+  /** What is past its time: a cut holds an older association, and that one's cut another. */
+  #forgetCuts(association: Association, now: number): void {
+    const { sendCut, receiveCut } = association;
+    if (sendCut !== undefined && now >= sendCut.until) association.sendCut = undefined;
+    if (receiveCut !== undefined && now >= receiveCut.until) this.cutReceiving(association, undefined);
   }
 
   sender(pair: Pair<Association>): Association | undefined {
@@ -300,7 +350,7 @@ export class Associations {
     this.#ending.delete(association);
     for (const key of association.keys) this.#provider.release(key);
     association.ended = true;
-    association.forgetCuts(Number.POSITIVE_INFINITY);
+    this.#forgetCuts(association, Number.POSITIVE_INFINITY);
     this.count -= 1;
     this.#places -= association.keys.length;
     pair.associations[state.generation] = undefined;
@@ -332,11 +382,6 @@ export class Associations {
       if (now >= association.endsAt) this.end(association);
       else this.#due = Math.min(this.#due, association.endsAt);
     }
-  }
-
-  /** Called now and then: traffic alone would not end what nobody asks about any more. */
-  forgetCuts(now: number): void {
-    for (const association of this.bySlot) association?.forgetCuts(now);
   }
 
   /** When `sweep` wants to be called. */

@@ -46,7 +46,7 @@ export function policyFacts(
     },
     agreement: (of, negotiation) => {
       const pair = lane.findPair(of);
-      return pair && switches().facts(pair, negotiation, now());
+      return pair && switches().facts(pair, negotiation);
     },
   };
 }

@@ -92,7 +92,7 @@ export class KeySwitches {
     return pair.receiving !== NO_FORM;
   }
 
-  facts(pair: Pair<Association>, negotiation: string, now: number): SwitchFacts | undefined {
+  facts(pair: Pair<Association>, negotiation: string): SwitchFacts | undefined {
     const found = this.#parts.associations.byNegotiation(pair, negotiation);
     if (found === undefined || found.transform === 'sealed') return undefined;
     const { transcript, peerStatement, group, keyVersion, transform } = found;
@@ -104,7 +104,7 @@ export class KeySwitches {
       transform,
       followed: found.peerSends === true,
       superseded: found.order < pair.followed,
-      mayName: this.#parts.associations.mayName(found.peerGe, now),
+      mayName: this.#parts.associations.mayName(found.peerGe),
     };
   }
 
@@ -195,7 +195,7 @@ export class KeySwitches {
       cuts.set(portsKey(ports & 0xffff, ports >>> 16), connections[i + 1]);
     }
     const keptFor = PCCOM_GRACE_MS + PCCOM_AFTER_MS / 2;
-    association.receiveCut = new SwitchCut(older, cuts, now, keptFor, keptFor);
+    associations.cutReceiving(association, new SwitchCut(older, cuts, now, keptFor, keptFor));
   }
 
   /* ---- this side switches ---- */

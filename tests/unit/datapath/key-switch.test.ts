@@ -4,7 +4,7 @@ import { type Association, Associations } from '#datapath/associations.ts';
 import { ASKING, CLOSED, GUARD, KeySwitches, WAITING } from '#datapath/key-switch.ts';
 import type { Lane } from '#datapath/lane.ts';
 import { FLIGHT_MS, GUARD_MS, NAMED_CONNECTIONS, SWITCH_CONNECTIONS } from '#datapath/limits.ts';
-import { portsKey } from '#datapath/switch-cut.ts';
+import { portsKey, type SwitchCut } from '#datapath/switch-cut.ts';
 import type { Dprp, GeId, KeyHandle, Millis, Switched, TransformName } from '#dprp/spec.ts';
 import { type Pair, PairTable } from '#pit/pairs.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
@@ -60,14 +60,21 @@ beforeEach(() => {
 });
 
 /** An agreement that both ends confirmed at `now`. `common`: generations that both held before it. */
-function agree(generation: number, common: number, now: number, sends = false, transform: TransformName = 'pccom') {
+function agree(
+  generation: number,
+  common: number,
+  now: number,
+  sends = false,
+  transform: TransformName = 'pccom',
+  peerGe = 'b000000000000002' as GeId,
+) {
   const association = associations.install(
     pair,
     {
       pair: { device: H1, peer: H2 },
       negotiation: `n${generation}`,
       role: 'initiator',
-      peerGe: 'b000000000000002' as GeId,
+      peerGe,
       initiatorGe: 'a000000000000001' as GeId,
       group: 7,
       keyVersion: 1,
@@ -83,7 +90,7 @@ function agree(generation: number, common: number, now: number, sends = false, t
       took: 1,
     },
     at(now),
-  );
+  )!;
   if (transform !== 'sealed') switches.installed(association, common === 0, false, at(now));
   associations.confirm(association, at(now));
   switches.confirmed(association, sends, at(now));
@@ -122,22 +129,62 @@ describe('what was sent', () => {
 });
 
 describe('a switch of the far end', () => {
+  const named = (count: number): Int32Array => Int32Array.from({ length: 2 * count }, (_, i) => i);
+  const follow = (generation: number, count: number, now: number): void => {
+    const to = { pair: { device: H1, peer: H2 }, negotiation: `n${generation}`, old: 'n0', connections: named(count) };
+    switches.follow(pair, to, at(now));
+  };
+  /** How many connections are named now, as far as the budget knows. */
+  const taken = (generation = 2): number => {
+    return NAMED_CONNECTIONS / 2 - (switches.facts(pair, `n${generation}`)?.mayName ?? Number.NaN);
+  };
+
   it('takes room for the connections that it names, until they are forgotten', () => {
     agree(0, 0, 0, true);
     const next = agree(2, 0b0001, 1_000);
-    const named = Int32Array.from({ length: 2 * 5 }, (_, i) => i);
-    const to = { pair: { device: H1, peer: H2 }, negotiation: 'n2', old: 'n0', connections: named };
-    const room = (now: number): number | undefined => switches.facts(pair, 'n2', now)?.mayName;
-    expect(room(2_000)).toBe(NAMED_CONNECTIONS / 2);
-    switches.follow(pair, to, at(2_000));
+    expect(taken()).toBe(0);
+    follow(2, 5, 2_000);
     const { until } = next.receiveCut as NonNullable<typeof next.receiveCut>;
-    expect([room(2_000), room(until - 1), room(until)]).toEqual([-5, -5, 0].map((n) => NAMED_CONNECTIONS / 2 + n));
+    const seen = [until - 1, until, until + 1].map((now) => {
+      associations.forgetCuts(now);
+      return taken();
+    });
+    expect([seen, next.receiveCut]).toEqual([[5, 0, 0], undefined]);
+  });
+
+  it('gives the room back when another takes its place, and when its keys end', () => {
+    agree(0, 0, 0, true);
+    const next = agree(2, 0b0001, 1_000);
+    follow(2, 5, 2_000);
+    follow(2, 3, 3_000);
+    expect(taken()).toBe(3);
+    agree(1, 0b0101, 4_000);
+    associations.end(next);
+    associations.end(next);
+    expect(taken(1)).toBe(0);
+  });
+
+  it('takes room from its own gateway first, then from all', () => {
+    const room = (...from: string[]): number[] => from.map((ge) => associations.mayName(ge as GeId));
+    const half = NAMED_CONNECTIONS / 2;
+    const names = (generation: number, ge: string, size: number): Association => {
+      const association = agree(generation, 0, 0, true, 'pccom', ge as GeId);
+      const cut: Pick<SwitchCut, 'size' | 'until'> = { size, until: 100_000 };
+      associations.cutReceiving(association, cut as SwitchCut);
+      return association;
+    };
+    names(0, 'b', half - 10);
+    expect(room('b', 'c', 'd')).toEqual([10, half, half]);
+    const second = names(1, 'c', half);
+    expect(room('b', 'c', 'd')).toEqual([10, 0, 10]);
+    associations.end(second);
+    expect(room('b', 'c', 'd')).toEqual([10, half, half]);
   });
 
   it('to an agreement before the one that it sends with is refused', () => {
     const first = agree(0, 0, 0);
     agree(2, 0b0001, 1_000, true);
-    expect(switches.facts(pair, 'n0', 1_000)).toMatchObject({ followed: false, superseded: true });
+    expect(switches.facts(pair, 'n0')).toMatchObject({ followed: false, superseded: true });
     const to = { pair: { device: H1, peer: H2 }, negotiation: 'n0', old: undefined, connections: new Int32Array(0) };
     switches.follow(pair, to, at(2_000));
     switches.peerSpoke(Object.assign(first, { peerSends: undefined }), true, at(2_000));
