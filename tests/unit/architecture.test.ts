@@ -35,10 +35,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   transform: { values: ['wire'], says: 'transform imports only wire, and providers/native.ts the addon' },
   native: { values: ['wire'], says: 'native imports only wire' },
   port: { values: ['wire', 'native'], says: 'port imports only wire and native' },
-  offload: { values: ['wire', 'native', 'port'], says: 'offload imports only wire, native and port' },
   datapath: {
-    values: ['wire', 'dprp', 'pit', 'transform', 'port', 'native', 'offload'],
-    says: 'datapath imports only wire, dprp, pit, transform, port, offload and native',
+    values: ['wire', 'dprp', 'pit', 'transform', 'port', 'native'],
+    says: 'datapath imports only wire, dprp, pit, transform, port and native',
   },
   keys: {
     values: ['gms', 'wire'],
