@@ -1,4 +1,7 @@
-/** Three kinds of test: unit and sim need nothing, lab needs root and runs one file at a time. */
+/**
+ * Three kinds of test: sim needs nothing; unit neither, but for the files that make network namespaces and need root
+ * (tests/run/obstacles.ts); lab needs root and runs one file at a time.
+ */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

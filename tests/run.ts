@@ -1,14 +1,18 @@
 /**
  * What `npm test` runs: style, then unit tests, those of the addon once more under sanitizers, sim and lab tests.
  * `npm test -- unit lab` runs only those parts.
- * Says plainly what could not be run and why; under CI that is a failure, and so is a skipped test.
+ * Says plainly what could not be run and why (run/obstacles.ts); under CI that is a failure, and so is a skipped test.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { languageOf } from '#terminal/language.ts';
+import { sayIn } from './run/messages.ts';
+import { namespaceObstacle, unitTestsInNamespaces } from './run/obstacles.ts';
 
+const say = sayIn(languageOf(process.env));
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const UNDER_CI = process.env.CI === 'true' || process.env.CI === '1';
 
@@ -76,7 +80,7 @@ async function vitest(project: 'unit' | 'sim' | 'lab', choice: Choice = {}): Pro
   const { part = project, files = [], without = [], environment = {} } = choice;
   const folder = join('tests', project);
   if (globSync(join(folder, '**/*.test.ts'), { cwd: ROOT }).length === 0) {
-    return { part, passed: 0, failed: 0, notRun: [`${folder} has no tests`] };
+    return { part, passed: 0, failed: 0, notRun: [say('no-tests', { folder })] };
   }
   const scratch = mkdtempSync(join(tmpdir(), 'gscip-tests-'));
   const report = join(scratch, 'report.json');
@@ -98,13 +102,23 @@ function counted(part: string, report: VitestReport, code: number): Outcome {
   const broken = report.testResults.filter((f) => f.status === 'failed' && f.assertionResults.every(passedOrSkipped));
   const notRun = tests
     .filter((t) => t.status !== 'passed' && t.status !== 'failed')
-    .map((t) => `${t.fullName}: skipped`);
+    .map((t) => say('skipped', { test: t.fullName }));
   const failed = report.numFailedTests + broken.length;
   /* An error outside of every test shows in the exit code alone. */
   return { part, passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed, notRun };
 }
 
 const passedOrSkipped = ({ status }: { readonly status: string }): boolean => status !== 'failed';
+
+/** Unit tests; where there can be no network namespaces, without those that make some, which are told as not run. */
+async function unit(choice: Choice = {}): Promise<Outcome> {
+  const obstacle = namespaceObstacle();
+  if (obstacle === undefined) return vitest('unit', choice);
+  const { files, without = [] } = choice;
+  const left = unitTestsInNamespaces(ROOT).filter((path) => files?.some((chosen) => path.includes(chosen)) ?? true);
+  const outcome = await vitest('unit', { ...choice, without: [...without, ...left] });
+  return { ...outcome, notRun: [...outcome.notRun, ...left.map((path) => `${path}: ${say(obstacle)}`)] };
+}
 
 /* ---- sanitizers ---------------------------------------------------------------------------------------------------- */
 
@@ -137,38 +151,30 @@ async function sanitizers(): Promise<Outcome> {
   const part = 'sanitizers';
   const runtime = sanitizerRuntime();
   if (runtime === undefined) {
-    const obstacle = 'they need clang and its runtime: apt-get install clang libclang-rt-14-dev';
-    return { part, passed: 0, failed: 0, notRun: [obstacle] };
+    return { part, passed: 0, failed: 0, notRun: [say('no-sanitizers')] };
   }
   const build = { CC: 'clang', EXTRA_CFLAGS: SANITIZERS, OUT: SANITIZED_ADDON };
   if ((await showIn(build, 'sh', 'gateway/native/build', '--quiet')) !== 0)
     return { part, passed: 0, failed: 1, notRun: [] };
-  console.log(`the addon with address and undefined-behaviour sanitizers: ${OF_THE_ADDON.join(', ')}`);
-  console.log(`for the addon as it is shipped only: ${RESIDUES}`);
+  console.log(say('sanitized-addon', { files: OF_THE_ADDON.join(', ') }));
+  console.log(say('shipped-addon', { files: RESIDUES }));
   /* Node itself does not free everything at its end. */
   const environment = { GSCIP_ADDON: SANITIZED_ADDON, LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0' };
-  return vitest('unit', { part, files: OF_THE_ADDON, without: [RESIDUES], environment });
+  return unit({ part, files: OF_THE_ADDON, without: [RESIDUES], environment });
 }
 
 /* ---- labs ---------------------------------------------------------------------------------------------------------- */
 
-/** Why the labs cannot run here; undefined when they can. */
-function labObstacle(): string | undefined {
-  if (process.platform !== 'linux') return 'labs need Linux network namespaces';
-  if (process.getuid?.() !== 0) return 'labs need root for network namespaces; run npm test as root';
-  return undefined;
-}
-
 async function lab(): Promise<Outcome> {
-  const obstacle = labObstacle();
-  return obstacle === undefined ? vitest('lab') : { part: 'lab', passed: 0, failed: 0, notRun: [obstacle] };
+  const obstacle = namespaceObstacle();
+  return obstacle === undefined ? vitest('lab') : { part: 'lab', passed: 0, failed: 0, notRun: [say(obstacle)] };
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------- */
 
 const PARTS: Readonly<Record<string, () => Promise<Outcome>>> = {
   style,
-  unit: () => vitest('unit'),
+  unit: () => unit(),
   sanitizers,
   sim: () => vitest('sim'),
   lab,
@@ -177,7 +183,7 @@ const PARTS: Readonly<Record<string, () => Promise<Outcome>>> = {
 const asked = process.argv.slice(2);
 const unknown = asked.filter((part) => !Object.hasOwn(PARTS, part));
 if (unknown.length > 0) {
-  console.error(`there is no part ${unknown.join(', ')}; parts: ${Object.keys(PARTS).join(', ')}`);
+  console.error(say('unknown-part', { asked: unknown.join(', '), parts: Object.keys(PARTS).join(', ') }));
   process.exit(2);
 }
 
@@ -187,15 +193,15 @@ for (const [name, part] of Object.entries(PARTS)) {
   const started = performance.now();
   console.log(`\n── ${name}`);
   outcomes.push(await part());
-  console.log(`── ${name}: ${Math.round((performance.now() - started) / 1000)} s`);
+  console.log(say('part-took', { part: name, seconds: Math.round((performance.now() - started) / 1000) }));
 }
 
 const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, o) => total + of(o), 0);
-const notRun = outcomes.flatMap((o) => o.notRun.map((reason) => `${o.part}: ${reason}`));
+const notRun = outcomes.flatMap(({ part, notRun: reasons }) => reasons.map((reason) => ({ part, reason })));
 console.log('');
-for (const o of outcomes) console.log(`${o.part}: ${o.passed} passed, ${o.failed} failed`);
-for (const line of notRun) console.log(`not run: ${line}`);
+for (const { part, passed, failed } of outcomes) console.log(say('part-outcome', { part, passed, failed }));
+for (const line of notRun) console.log(say('not-run', line));
 const failed = sum((o) => o.failed) + (UNDER_CI ? notRun.length : 0);
-if (UNDER_CI && notRun.length > 0) console.log('under CI, what is not run has failed');
-console.log(`${sum((o) => o.passed)} passed, ${failed} failed`);
+if (UNDER_CI && notRun.length > 0) console.log(say('ci-fails'));
+console.log(say('outcome', { passed: sum((o) => o.passed), failed, left: notRun.length }));
 process.exitCode = failed === 0 ? 0 : 1;

@@ -14,7 +14,9 @@ function answer(program: string, ...words: string[]): { status: number | null; o
   return { status, out: stdout + stderr };
 }
 
-test('finds its tree from any folder, and by a link to itself, to a link, and to its folder', () => {
+test('finds its tree from any folder, and by a link to itself, to a link, and to its folder', {
+  timeout: 60_000,
+}, () => {
   const folder = mkdtempSync(join(tmpdir(), 'gscip-start-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const start = join(ROOT, 'gateway', 'start');
@@ -27,6 +29,6 @@ test('finds its tree from any folder, and by a link to itself, to a link, and to
   }
 });
 
-test('gives on the exit code of the command', () => {
+test('gives on the exit code of the command', { timeout: 60_000 }, () => {
   expect(answer(join(ROOT, 'gateway', 'start'), 'run').status).toBe(2);
 });
