@@ -41,7 +41,7 @@ import { continuesIp, continuesTcp, endsAt, LAST, plainFlags, plainHeader, sameW
 import { KIND_OPENED, KIND_SEALED, W_KIND, type Work } from './work.ts';
 
 /** Flows whose frames may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
-export const MERGE_FLOWS = 8;
+const MERGE_FLOWS = 8;
 /** Bytes of a whole superpacket with its link header: Linux cuts what reaches 65,536, and a tag beside it counts. */
 const FRAME_MAX = IP_LENGTH_MAX - VLAN_TAG;
 

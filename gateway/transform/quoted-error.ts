@@ -139,7 +139,7 @@ function reportedMtu(view: DataView, frame: Frame): number {
  * True when a quoted TCP sequence number can be one that was sent: not ahead of the newest, and within a window of it.
  * @param newest sequence number behind the last byte that the device sent on the flow
  */
-export function quotedSequencePlausible(sequence: number, newest: number): boolean {
+function quotedSequencePlausible(sequence: number, newest: number): boolean {
   return (newest - sequence) >>> 0 <= SEQUENCE_SPAN;
 }
 

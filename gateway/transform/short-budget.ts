@@ -21,7 +21,7 @@ const SHARE = 4;
 const SECOND_MS = 1000;
 
 /** Payloads of a frame, the segments of a superpacket each for itself, that FF1 enciphers. */
-export function shortPayloads(frame: Frame): number {
+function shortPayloads(frame: Frame): number {
   if (frame.form === FORM_FRAGMENT) return 0;
   const length = contentEnd(frame) - clearEnd(frame);
   const step = frame.gsoType === GSO_NONE ? length : frame.gsoSize;
