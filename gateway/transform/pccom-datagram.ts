@@ -11,6 +11,7 @@ import { dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT, FORM_UDP, type Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import { UDP_CHECKSUM } from '#wire/udp.ts';
+import { aadLength } from './aad.ts';
 import { OP_DECIPHER, OP_ENCIPHER } from './cipher.ts';
 import { addRecord, addSum } from './emit.ts';
 import { MASK_EXTRA, TWEAK_ROOM, writeTweak } from './pccom-format.ts';
@@ -28,8 +29,7 @@ import {
   writeLengths,
   writePacketHeader,
 } from './sealed-datagram.ts';
-import { aadLength } from './sealed-format.ts';
-import { KIND_KEYED_IN, KIND_KEYED_OUT, KIND_SEALED, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_KEYED_IN, KIND_KEYED_OUT, type Work } from './work.ts';
 
 const BAD_CHECKSUM = dropCode('bad-checksum');
 const BAD_FRAGMENT = dropCode('fragment-bad');
@@ -76,7 +76,7 @@ export function encipherDatagramBytes(frame: Frame, state: PccomState, mtu: numb
  * superpacket that has to be cut.
  * @param mtu of the path to the peer, bytes of layer 3
  * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
- * @returns how many records of KIND_SEALED or KIND_KEYED_OUT were appended, TOO_BIG, or a drop code. A record without GSO
+ * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended, TOO_BIG, or a drop code. A record without GSO
  *   that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
  */
 export function encipherDatagram(
@@ -173,7 +173,7 @@ function appendEncipher(
   );
   if (mask !== undefined) addMask(work, mask, destination, length, tweak, tweakLength + MASK_EXTRA);
   else if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, l4Length)));
-  const kind = mask === undefined ? KIND_SEALED : KIND_KEYED_OUT;
+  const kind = mask === undefined ? KIND_CIPHERED : KIND_KEYED_OUT;
   const start = field < 0 ? -1 : l4;
   const bytes = destination + length - at;
   const record = addRecord(work, kind, frame, at, bytes, port, firstJob, state.slot, start, field);
@@ -201,7 +201,7 @@ function addDatagrams(
 
 /**
  * Deciphers an IP packet from the network that is neither TCP nor a fragment, in place. Appends one record of
- * KIND_SEALED or KIND_KEYED_IN.
+ * KIND_CIPHERED or KIND_KEYED_IN.
  * @returns 0, or a drop code with nothing changed
  */
 export function decipherDatagram(work: Work, frame: Frame, state: PccomState, port: number): number {
@@ -228,7 +228,7 @@ export function decipherDatagram(work: Work, frame: Frame, state: PccomState, po
   if (mask !== undefined) addSum(work, clear, total, received);
   if (frame.l3End !== end) writeLengths(view, frame, frame.l3, frame.l4, end);
   if (field >= 0) view.setUint16(frame.l4 + field, fold(pseudoSum(frame, end - frame.l4)));
-  const kind = mask === undefined ? KIND_SEALED : KIND_KEYED_IN;
+  const kind = mask === undefined ? KIND_CIPHERED : KIND_KEYED_IN;
   const start = field < 0 ? -1 : frame.l4;
   const { offset } = frame;
   const record = addRecord(work, kind, frame, offset, end - offset, port, firstJob, state.slot, start, field);

@@ -1,6 +1,6 @@
 /**
  * The tweak of `pccom`: what the ciphers bind a payload to without sending it (docs/transforms.md § pccom). It has the
- * layout of the authenticated data of sealed-format.ts, 28 bytes for IPv4 and 52 for IPv6, with zeros where a field may
+ * layout of the authenticated data of aad.ts, 28 bytes for IPv4 and 52 for IPv6, with zeros where a field may
  * differ between the segments that GRO merges or that a later acknowledgement changes:
  *
  *    0       1       2       3       4               6               8
@@ -18,8 +18,8 @@
  *    | acknowledgement number, 4 | TCP flags FIN … URG, 1 | 0, 3 |   zeros where it is not TCP
  */
 import { FORM_TCP, type Frame } from '#wire/frame.ts';
+import { AAD_ROOM, AUTHENTICATED_FLAGS, aadLength, type Ends, writeAad } from './aad.ts';
 import { TWEAK_SEQUENCE } from './cipher.ts';
-import { AAD_ROOM, AUTHENTICATED_FLAGS, aadLength, type Ends, writeAad } from './sealed-format.ts';
 
 /** Bytes behind the tweak that only OP_MASK reads. */
 export const MASK_EXTRA = 8;

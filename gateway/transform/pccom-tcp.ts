@@ -31,15 +31,15 @@ import type { Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import { writeSegmentIp, writeSegmentTcp } from '#wire/segment.ts';
 import { TCP_CHECKSUM, TCP_FLAGS, TCP_RST, TCP_SEQUENCE, TCP_SYN } from '#wire/tcp.ts';
+import { aadLength } from './aad.ts';
 import { OP_DECIPHER, OP_ENCIPHER } from './cipher.ts';
 import { addRecord, addSum } from './emit.ts';
 import { MASK_EXTRA, TWEAK_ROOM, writePartTweak, writeTweak } from './pccom-format.ts';
 import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
 import type { PccomState } from './pccom-state.ts';
 import { fragmentsOf, mayFragment, TOO_BIG } from './sealed-datagram.ts';
-import { aadLength } from './sealed-format.ts';
 import { SEGMENT_MIN } from './sealed-tcp.ts';
-import { KIND_KEYED_IN, KIND_KEYED_OUT, KIND_SEALED, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_KEYED_IN, KIND_KEYED_OUT, type Work } from './work.ts';
 
 /** A key switch cuts a superpacket into the segments before, the two halves of one, and the segments behind. */
 const SWITCH_PARTS = 4;
@@ -129,7 +129,7 @@ function bytesUnderOlder(frame: Frame, sequence: number): number {
  * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
  * @param older while a connection that existed before a key switch lives: the keys of what lies before `sequence`
  * @param sequence the first TCP sequence number, unsigned, that is under `state`; nothing without `older`
- * @returns how many records of KIND_SEALED or KIND_KEYED_OUT were appended (1 or more), TOO_BIG, or a drop code. A record
+ * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended (1 or more), TOO_BIG, or a drop code. A record
  *   without GSO that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
  */
 export function encipherTcp(
@@ -220,7 +220,7 @@ function encipherPart(
   addCipher(work, OP_ENCIPHER, owner.send, source, destination, length, tweak, tweakLength, gso);
   if (mask !== undefined) addMask(work, mask, destination, length, tweak, tweakLength + MASK_EXTRA);
   else view.setUint16(l4 + TCP_CHECKSUM, fold(pseudo));
-  const kind = mask === undefined ? KIND_SEALED : KIND_KEYED_OUT;
+  const kind = mask === undefined ? KIND_CIPHERED : KIND_KEYED_OUT;
   const bytes = headers + length;
   const record = addRecord(work, kind, frame, at, bytes, port, firstJob, owner.slot, l4, TCP_CHECKSUM);
   if (gso > 0) keepSuperpacket(work, record, frame, done === 0);
@@ -228,7 +228,7 @@ function encipherPart(
 
 /**
  * Deciphers a frame of FORM_TCP that came from the network, in place. Each segment is wholly under the keys that its own
- * sequence number says; a superpacket may hold segments of both. Appends one record of KIND_SEALED or KIND_KEYED_IN.
+ * sequence number says; a superpacket may hold segments of both. Appends one record of KIND_CIPHERED or KIND_KEYED_IN.
  * @param older, sequence as for `encipherTcp`, of the far end's switch
  * @returns 0, or a drop code with nothing changed
  */
@@ -272,7 +272,7 @@ export function decipherTcp(
   }
   if (mask !== undefined) addSum(work, payload, total, received);
   view.setUint16(frame.l4 + TCP_CHECKSUM, fold(pseudo));
-  const kind = mask === undefined ? KIND_SEALED : KIND_KEYED_IN;
+  const kind = mask === undefined ? KIND_CIPHERED : KIND_KEYED_IN;
   const { offset, l3End, l4 } = frame;
   const record = addRecord(work, kind, frame, offset, l3End - offset, port, firstJob, first.slot, l4, TCP_CHECKSUM);
   if (merged) keepSuperpacket(work, record, frame, true);

@@ -4,7 +4,7 @@
  *    | headers, clear | ciphertext …       | generation 2 bits, number 62 bits | tag, 16 bytes |
  *                     '--------------------'------------ 24 bytes more --------'---------------'
  *
- * Clear, and authenticated as far as sealed-format.ts says: the UDP header; the first 8 bytes of ICMP. Of other
+ * Clear, and authenticated as far as aad.ts says: the UDP header; the first 8 bytes of ICMP. Of other
  * protocols the whole IP payload is encrypted. Owner: the worker; the functions stand in packet order. Checksums are
  * handled as in sealed-tcp.ts; a UDP checksum of zero stays zero on the whole way.
  */
@@ -16,11 +16,11 @@ import { IPV4_ID, IPV4_MTU_MIN, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4
 import { FRAGMENT_HEADER, IPV6_HEADER, IPV6_MTU_MIN, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import { UDP_CHECKSUM, UDP_LENGTH } from '#wire/udp.ts';
+import { AAD_ROOM, aadLength, GENERATION_SHIFT, isIcmp, writeAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
-import { AAD_ROOM, aadLength, GENERATION_SHIFT, isIcmp, writeAad } from './sealed-format.ts';
 import { NUMBER_LIMIT, type SealedState } from './state.ts';
-import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
 export const TRAILER = 24;
 const TRAILER_TAG = 8;
@@ -101,7 +101,7 @@ export function fragmentsOf(frame: Frame, mtu: number, overhead = TRAILER): numb
  * @param mtu of the path to the peer, bytes of layer 3
  * @param port F_PORT of the sealed packet
  * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
- * @returns how many records of KIND_SEALED were appended, TOO_BIG, or a drop code. A record larger than `mtu` goes
+ * @returns how many records of KIND_CIPHERED were appended, TOO_BIG, or a drop code. A record larger than `mtu` goes
  *   through `fragmentRecord` once its jobs succeeded.
  */
 export function sealDatagram(
@@ -162,7 +162,7 @@ export function sealDatagram(
     );
     addRecord(
       work,
-      KIND_SEALED,
+      KIND_CIPHERED,
       frame,
       at,
       trailer + TRAILER - at,

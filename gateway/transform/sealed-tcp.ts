@@ -30,9 +30,9 @@ import {
   TCP_SYN,
   tcpSetHeaderLength,
 } from '#wire/tcp.ts';
+import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
-import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './sealed-format.ts';
 import type { SealedState } from './state.ts';
 import {
   KeptOptions,
@@ -46,7 +46,7 @@ import {
   writeOrdinary,
   writeSealed,
 } from './tcp-layout.ts';
-import { KIND_OPENED, KIND_SEALED, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
 /** A superpacket of smaller segments is cut at this length instead, under keyed checksums, too: TCP is a byte stream, and a bound on records is needed. */
 export const SEGMENT_MIN = 512;
@@ -97,7 +97,7 @@ function stepOf(frame: Frame, total: number, room: number): number {
  * Seals a frame of FORM_TCP that a device sent.
  * @param mtu of the path to the peer, bytes of layer 3
  * @param port F_PORT of the sealed segments
- * @returns how many records of KIND_SEALED were appended (1 or more), or a drop code
+ * @returns how many records of KIND_CIPHERED were appended (1 or more), or a drop code
  */
 export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: number, port: number): number {
   const { slab, view } = work;
@@ -168,7 +168,7 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
       TCP_TAG_LENGTH,
       number,
     );
-    addRecord(work, KIND_SEALED, frame, at, headers + length, port, firstJob, state.slot, l4, TCP_CHECKSUM);
+    addRecord(work, KIND_CIPHERED, frame, at, headers + length, port, firstJob, state.slot, l4, TCP_CHECKSUM);
   }
   state.sealedBytes += total;
   return count;
