@@ -38,7 +38,7 @@ import {
 import { TCP_CHECKSUM, TCP_DATA_OFFSET, TCP_FLAGS, TCP_SEQUENCE, TCP_SOURCE_PORT } from '#wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from '#wire/udp.ts';
 import { continuesIp, continuesTcp, endsAt, LAST, plainFlags, plainHeader, sameWords } from './merge-rule.ts';
-import { KIND_OPENED, KIND_SEALED, W_KIND, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_OPENED, W_KIND, type Work } from './work.ts';
 
 /** Flows whose frames may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
 const MERGE_FLOWS = 8;
@@ -69,7 +69,7 @@ let turn = 0; /* the run that ends next where all places are taken */
 
 /**
  * Merges what it can of a batch's settled records: segments of KIND_OPENED that leave by one of `tcpPorts`, datagrams of
- * KIND_OPENED and KIND_SEALED by one of `udpPorts` (sets of 1 << PORT_*). Of a run the first record says everything about
+ * KIND_OPENED and KIND_CIPHERED by one of `udpPorts` (sets of 1 << PORT_*). Of a run the first record says everything about
  * the superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is not merged keeps its
  * bytes.
  */
@@ -79,7 +79,7 @@ export function mergeFrames(work: Work, tcpPorts: number, udpPorts: number): voi
   used = 0;
   for (let r = 0; r < end; r += F_STRIDE) {
     const kind = records[r + W_KIND];
-    if (kind !== KIND_OPENED && kind !== KIND_SEALED) continue;
+    if (kind !== KIND_OPENED && kind !== KIND_CIPHERED) continue;
     const port = 1 << records[r + F_PORT];
     if ((records[r + F_FLAGS] & VNET_NEEDS_CSUM) === 0) {
       /* Perhaps a datagram without checksum, which GSO would give one. */

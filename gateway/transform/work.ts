@@ -21,12 +21,9 @@ export const W_MTU = 16; /* layer-3 bytes that the path carries where that is le
 
 /** Forwarded as it is; no job decides. */
 export const KIND_PLAIN = 0;
-/**
- * A frame that was sealed, or went through `pccom` either way: its OP_SUM job, when it has one, must give 0xffff, else the
- * checksum that it came with was wrong.
- */
-export const KIND_SEALED = 1;
-/** An opened frame: its OP_SUM job, when it has one, must give 0xffff, its OP_OPEN job succeed, its number be new. */
+/** A frame that was sealed, enciphered or deciphered: all its jobs must succeed (`jobsOutcome`). */
+export const KIND_CIPHERED = 1;
+/** A frame that OP_OPEN opened: all its jobs must succeed, and its number be new. */
 export const KIND_OPENED = 2;
 /** Settled: not sent. */
 export const KIND_DROPPED = 3;

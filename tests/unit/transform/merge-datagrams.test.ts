@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeFrames } from '#transform/merge.ts';
-import { KIND_DROPPED, KIND_KEYED_OUT, KIND_OPENED, KIND_PLAIN, KIND_SEALED } from '#transform/work.ts';
+import { KIND_CIPHERED, KIND_DROPPED, KIND_KEYED_OUT, KIND_OPENED, KIND_PLAIN } from '#transform/work.ts';
 import {
   F_GSO_SIZE,
   F_GSO_TYPE,
@@ -67,7 +67,7 @@ const next = (d: Datagram): Datagram => ({ ...d, ip: { ...d.ip, id: (d.ip.id + 1
 /* ---- the twin ------------------------------------------------------------------------------------------------ */
 
 const flowOf = (d: Datagram): string => `${d.ip.version} ${d.sourcePort} ${d.destinationPort}`;
-const isTouched = (d: Datagram): boolean => d.kind === KIND_OPENED || d.kind === KIND_SEALED;
+const isTouched = (d: Datagram): boolean => d.kind === KIND_OPENED || d.kind === KIND_CIPHERED;
 const mayMerge = (d: Datagram): boolean =>
   d.length > 0 && !d.padded && !d.ipOptions && (d.ip.version === 6 || !d.badHeaderChecksum);
 
@@ -125,7 +125,7 @@ const CHANGES = {
   checksum: (d: Datagram) => ({ ...d, noChecksum: d.ip.version === 4 && !d.noChecksum }),
   kind: (d: Datagram, n: number) => ({
     ...d,
-    kind: [KIND_OPENED, KIND_SEALED, KIND_PLAIN, KIND_DROPPED, KIND_KEYED_OUT][n % 5],
+    kind: [KIND_OPENED, KIND_CIPHERED, KIND_PLAIN, KIND_DROPPED, KIND_KEYED_OUT][n % 5],
   }),
   port: (d: Datagram) => ({ ...d, port: d.port === PORT_INNER ? PORT_OUTER : PORT_INNER }),
   padded: (d: Datagram) => ({ ...d, padded: !d.padded }),
@@ -197,7 +197,7 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
 
   test.each([
     ['opened', KIND_OPENED],
-    ['sealed', KIND_SEALED],
+    ['sealed', KIND_CIPHERED],
   ])('datagrams that were %s become one superpacket whose first record says everything', (_name, kind) => {
     const batch = stream([88, 88, 88, 40], { ...first, kind });
     expect(batch.groups()).toEqual([[0, 1, 2, 3]]);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { addRecord } from '#transform/emit.ts';
 import { mergeFrames } from '#transform/merge.ts';
-import { KIND_DROPPED, KIND_OPENED, KIND_PLAIN, KIND_SEALED, W_KIND } from '#transform/work.ts';
+import { KIND_CIPHERED, KIND_DROPPED, KIND_OPENED, KIND_PLAIN, W_KIND } from '#transform/work.ts';
 import { Frame } from '#wire/frame.ts';
 import { parseFrame } from '#wire/parse.ts';
 import {
@@ -114,7 +114,7 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
   });
 
   test('what failed, is sealed or passes as it is, is not touched', () => {
-    for (const kind of [KIND_OPENED, KIND_DROPPED, KIND_SEALED, KIND_PLAIN]) next(100, ACK, kind);
+    for (const kind of [KIND_OPENED, KIND_DROPPED, KIND_CIPHERED, KIND_PLAIN]) next(100, ACK, kind);
     next(100);
     const before = batch.work.records.slice();
     merge(batch.work);
