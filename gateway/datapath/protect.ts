@@ -135,7 +135,7 @@ export class Protect {
         ? this.#pccom.outward(frame, association, state, mtu, reassembled, now)
         : this.#seal(frame, state, mtu, reassembled);
     if (outcome === TOO_BIG) {
-      this.#replies.tooBig(frame, tooBigMtu(frame, mtu, state instanceof PccomState ? 0 : undefined), now);
+      this.#replies.tooBig(frame, tooBigMtu(frame, mtu, state instanceof PccomState ? 0 : TRAILER), now);
     } else if (outcome < 0) this.#counters.dropCode(outcome);
     else if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
     if (reassembled) this.#flush();

@@ -66,7 +66,7 @@ export function mtuFloor(ipVersion: number): number {
  * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the transform's overhead, and
  * never below the floor; packets up to the floor are fragmented by the gateway.
  */
-export function tooBigMtu(frame: Frame, mtu: number, overhead = TRAILER): number {
+export function tooBigMtu(frame: Frame, mtu: number, overhead: number): number {
   return Math.max(mtuFloor(frame.ipVersion), mtu - overhead);
 }
 
@@ -77,7 +77,7 @@ export function mayFragment(frame: Frame, length: number, reassembled: boolean):
 
 /** Upper bound of the records that `sealDatagram`, and behind the cipher `fragmentRecord`, append. */
 export function sealDatagramRecords(frame: Frame, mtu: number): number {
-  return packetsOf(frame) * (1 + fragmentsOf(frame, mtu));
+  return packetsOf(frame) * (1 + fragmentsOf(frame, mtu, TRAILER));
 }
 
 /** Upper bound of the bytes of the work area that both reserve. */
@@ -85,11 +85,11 @@ export function sealDatagramBytes(frame: Frame, mtu: number): number {
   const records = sealDatagramRecords(frame, mtu);
   const headers = clearEnd(frame) - frame.offset + FRAGMENT_HEADER + TRAILER;
   const content = contentEnd(frame) - clearEnd(frame);
-  return records * (AAD_ROOM + headers + 8) + content * (fragmentsOf(frame, mtu) > 0 ? 2 : 1);
+  return records * (AAD_ROOM + headers + 8) + content * (fragmentsOf(frame, mtu, TRAILER) > 0 ? 2 : 1);
 }
 
 /** Upper bound of the fragments that a packet of this frame, transformed either way, makes at `mtu`; 0 when it fits. */
-export function fragmentsOf(frame: Frame, mtu: number, overhead = TRAILER): number {
+export function fragmentsOf(frame: Frame, mtu: number, overhead: number): number {
   const length = frame.gsoType === GSO_NONE ? contentEnd(frame) - frame.l3 : clearEnd(frame) - frame.l3 + frame.gsoSize;
   if (length + overhead <= mtu) return 0;
   const header = frame.l4 - frame.l3 + FRAGMENT_HEADER;

@@ -12,6 +12,7 @@ import {
   sealDatagramRecords,
   sealedDatagramGeneration,
   TOO_BIG,
+  TRAILER,
   tooBigMtu,
 } from '#transform/sealed-datagram.ts';
 import { NUMBER_LIMIT, settleOpened } from '#transform/state.ts';
@@ -218,10 +219,10 @@ describe.each(PROVIDERS)('sealed datagrams, provider %s', (_name, create) => {
       const header = version === 4 ? 28 : 48;
       rig.arrive(udpPacket(ip, 5000, 502, pattern(1500 - header - 23)));
       expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), 1500, PORT_OUTER)).toBe(TOO_BIG);
-      expect(tooBigMtu(rig.frame, 1500)).toBe(1476);
+      expect(tooBigMtu(rig.frame, 1500, TRAILER)).toBe(1476);
       expect(rig.work.recordCount).toBe(0);
       expect(seal(udpPacket(ip, 5000, 502, pattern(1476 - header)))).toHaveLength(1514);
-      expect(tooBigMtu(rig.frame, 500)).toBe(version === 4 ? 576 : 1280);
+      expect(tooBigMtu(rig.frame, 500, TRAILER)).toBe(version === 4 ? 576 : 1280);
     });
 
     it('fragments what may not be refused', () => {
@@ -265,7 +266,7 @@ describe.each(PROVIDERS)('sealed datagrams, provider %s', (_name, create) => {
     rig.arrive(udpPacket({ version: 6 }, 5000, 502, pattern(4000)));
     expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), 1500, PORT_OUTER)).toBe(TOO_BIG);
     expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), 1500, PORT_OUTER, true)).toBe(1);
-    expect(fragmentsOf(rig.frame, 1500)).toBe(3);
+    expect(fragmentsOf(rig.frame, 1500, TRAILER)).toBe(3);
   });
 
   it('refuses a fragment: it has to be reassembled first', () => {
