@@ -2,6 +2,7 @@
  * The `pccom` part of protecting: which keys a frame goes through, and whether FF1 has time for it. Owned by the worker.
  */
 import { GENERATIONS, type Pair } from '#pit/pairs.ts';
+import { contentEnd } from '#transform/datagram.ts';
 import {
   decipherDatagram,
   encipherDatagram,
@@ -11,7 +12,7 @@ import {
 import { DECIPHER_BYTES, decipherRecords } from '#transform/pccom-jobs.ts';
 import { PccomState } from '#transform/pccom-state.ts';
 import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords, raiseSegments } from '#transform/pccom-tcp.ts';
-import { contentEnd, TRAILER } from '#transform/sealed-datagram.ts';
+import { TRAILER } from '#transform/sealed-datagram.ts';
 import { sealedTcpGeneration } from '#transform/sealed-tcp.ts';
 import { ShortBudget } from '#transform/short-budget.ts';
 import type { SealedState } from '#transform/state.ts';

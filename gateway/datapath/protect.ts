@@ -5,6 +5,7 @@
 import type { FlowTable } from '#pit/flows.ts';
 import { GENERATIONS, type Pair, type PairTable, PLAIN_FORM } from '#pit/pairs.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
+import { packetsOf } from '#transform/datagram.ts';
 import { fragmentRecord } from '#transform/fragments.ts';
 import { type MergedDatagram, mergedDatagrams } from '#transform/merged-datagrams.ts';
 import { settleKeyedIn, settleKeyedOut } from '#transform/pccom-checksum.ts';
@@ -12,17 +13,13 @@ import { PccomState } from '#transform/pccom-state.ts';
 import { Quote, readQuote, translateQuotedError } from '#transform/quoted-error.ts';
 import { REASSEMBLY_BYTES, Reassembly } from '#transform/reassembly.ts';
 import {
-  mtuFloor,
   openDatagram,
   openDatagramBytes,
-  packetsOf,
   sealDatagram,
   sealDatagramBytes,
   sealDatagramRecords,
   sealedDatagramGeneration,
-  TOO_BIG,
   TRAILER,
-  tooBigMtu,
 } from '#transform/sealed-datagram.ts';
 import {
   OPEN_TCP_BYTES,
@@ -33,6 +30,7 @@ import {
   sealTcpRecords,
 } from '#transform/sealed-tcp.ts';
 import { SHORT_PER_SECOND } from '#transform/short-budget.ts';
+import { mtuFloor, TOO_BIG, tooBigMtu } from '#transform/size.ts';
 import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {

@@ -15,8 +15,9 @@
  * D is the top bit: 0 from the negotiation's initiator, 1 from its responder. The payload length is the plaintext's.
  * Port and address of a translated side are zeros, and so is an Echo's identifier when either side is translated.
  */
-import { FORM_ECHO, FORM_TCP, FORM_UDP, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
+import { FORM_ECHO, FORM_TCP, FORM_UDP, type Frame } from '#wire/frame.ts';
 import { TCP_ACKNOWLEDGEMENT, TCP_FLAGS, TCP_SEQUENCE, TCP_URGENT } from '#wire/tcp.ts';
+import { isIcmp } from './datagram.ts';
 
 export const AAD_LENGTH_V4 = 28;
 export const AAD_LENGTH_V6 = 52;
@@ -37,11 +38,6 @@ export interface Ends {
 
 export function aadLength(frame: Frame): number {
   return frame.ipVersion === 4 ? AAD_LENGTH_V4 : AAD_LENGTH_V6;
-}
-
-/** True where the frame's protocol is the ICMP of its IP version: 8 bytes of header then stay clear. */
-export function isIcmp(frame: Frame): boolean {
-  return frame.protocol === (frame.ipVersion === 4 ? PROTO_ICMP : PROTO_ICMPV6);
 }
 
 /**

@@ -17,7 +17,7 @@ import {
 } from '#wire/record.ts';
 import { writeSegmentIp, writeSegmentUdp } from '#wire/segment.ts';
 import { UDP_CHECKSUM } from '#wire/udp.ts';
-import { pseudoSum } from './sealed-datagram.ts';
+import { pseudoSum } from './datagram.ts';
 
 /** A datagram with its record: its bytes stand alone, its checksum is partial. */
 export interface MergedDatagram {

@@ -13,22 +13,20 @@ import { GSO_NONE } from '#wire/record.ts';
 import { UDP_CHECKSUM } from '#wire/udp.ts';
 import { aadLength } from './aad.ts';
 import { OP_DECIPHER, OP_ENCIPHER } from './cipher.ts';
-import { addRecord, addSum } from './emit.ts';
-import { MASK_EXTRA, TWEAK_ROOM, writeTweak } from './pccom-format.ts';
-import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
-import type { PccomKeys, PccomState } from './pccom-state.ts';
 import {
   checksumField,
   clearEnd,
   contentEnd,
-  fragmentsOf,
-  mayFragment,
   packetsOf,
   pseudoSum,
-  TOO_BIG,
   writeLengths,
   writePacketHeader,
-} from './sealed-datagram.ts';
+} from './datagram.ts';
+import { addRecord, addSum } from './emit.ts';
+import { MASK_EXTRA, TWEAK_ROOM, writeTweak } from './pccom-format.ts';
+import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
+import type { PccomKeys, PccomState } from './pccom-state.ts';
+import { fragmentsOf, mayFragment, TOO_BIG } from './size.ts';
 import { KIND_CIPHERED, KIND_KEYED_IN, KIND_KEYED_OUT, type Work } from './work.ts';
 
 const BAD_CHECKSUM = dropCode('bad-checksum');

@@ -2,10 +2,10 @@
 import type { Frame } from '#wire/frame.ts';
 import { F_GSO_SIZE, F_GSO_TYPE, F_STRIDE, GSO_ECN, GSO_UDP_L4 } from '#wire/record.ts';
 import { J_SEGMENT, J_SHORT_KEY, type KeyIndex, OP_MASK } from './cipher.ts';
+import { packetsOf } from './datagram.ts';
 import { addJob } from './emit.ts';
 import { TWEAK_ROOM } from './pccom-format.ts';
 import type { PccomKeys } from './pccom-state.ts';
-import { packetsOf } from './sealed-datagram.ts';
 import type { Work } from './work.ts';
 
 /**

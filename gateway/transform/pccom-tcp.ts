@@ -21,7 +21,7 @@
  *     decipherRecords(frame), DECIPHER_BYTES                           pccom-jobs.ts; for both forms
  *   raiseSegments(frame, state, mtu, older), then ShortBudget.admits(frame, now), short-budget.ts      before all of these
  *   settleKeyedOut(work, record), settleKeyedIn(work, record)          pccom-checksum.ts; behind the cipher, by W_KIND
- *   TOO_BIG is answered with tooBigMtu(frame, mtu, 0)                  sealed-datagram.ts
+ *   TOO_BIG is answered with tooBigMtu(frame, mtu, 0)                  size.ts
  *
  * Both directions change the frame where it lies: what still needs its bytes (a copy for another port) leaves before.
  */
@@ -37,8 +37,7 @@ import { addRecord, addSum } from './emit.ts';
 import { MASK_EXTRA, TWEAK_ROOM, writePartTweak, writeTweak } from './pccom-format.ts';
 import { addCipher, addMask, keepSuperpacket } from './pccom-jobs.ts';
 import type { PccomState } from './pccom-state.ts';
-import { fragmentsOf, mayFragment, TOO_BIG } from './sealed-datagram.ts';
-import { SEGMENT_MIN } from './sealed-tcp.ts';
+import { fragmentsOf, mayFragment, SEGMENT_MIN, TOO_BIG } from './size.ts';
 import { KIND_CIPHERED, KIND_KEYED_IN, KIND_KEYED_OUT, type Work } from './work.ts';
 
 /** A key switch cuts a superpacket into the segments before, the two halves of one, and the segments behind. */

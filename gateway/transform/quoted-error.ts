@@ -39,7 +39,7 @@ import {
   isExtensionWithLength,
 } from '#wire/ipv6.ts';
 import { UDP_LENGTH } from '#wire/udp.ts';
-import { mtuFloor } from './sealed-datagram.ts';
+import { mtuFloor } from './size.ts';
 
 /** Bytes of layer 4 that every error quotes (RFC 792): ports, and TCP's sequence number. */
 const QUOTED_MIN = 8;

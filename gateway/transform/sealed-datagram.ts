@@ -8,26 +8,30 @@
  * protocols the whole IP payload is encrypted. Owner: the worker; the functions stand in packet order. Checksums are
  * handled as in sealed-tcp.ts; a UDP checksum of zero stays zero on the whole way.
  */
-import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
+import { fold, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
-import { FORM_FRAGMENT, FORM_UDP, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
-import { ICMP_CHECKSUM, ICMP_HEADER } from '#wire/icmp.ts';
-import { IPV4_ID, IPV4_MTU_MIN, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
-import { FRAGMENT_HEADER, IPV6_HEADER, IPV6_MTU_MIN, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import { FORM_FRAGMENT, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
+import { FRAGMENT_HEADER, IPV6_HEADER } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { UDP_CHECKSUM, UDP_LENGTH } from '#wire/udp.ts';
-import { AAD_ROOM, aadLength, GENERATION_SHIFT, isIcmp, writeAad } from './aad.ts';
+import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
+import {
+  checksumField,
+  clearEnd,
+  contentEnd,
+  packetsOf,
+  pseudoSum,
+  writeLengths,
+  writePacketHeader,
+} from './datagram.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
+import { fragmentsOf, mayFragment, TOO_BIG } from './size.ts';
 import { NUMBER_LIMIT, type SealedState } from './state.ts';
 import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
 export const TRAILER = 24;
 const TRAILER_TAG = 8;
 const TAG_LENGTH = 16;
-/** What `sealDatagram` returns for a packet whose sender must be told to send smaller ones: `tooBigMtu` says how small. */
-export const TOO_BIG = -0x10000;
-
 const HIGH_MASK = 2 ** GENERATION_SHIFT - 1;
 const MISSING_TAG = dropCode('sealed-missing-tag');
 const GENERATION = dropCode('sealed-unknown-generation');
@@ -35,45 +39,6 @@ const FORGED = dropCode('sealed-forged');
 const EXHAUSTED = dropCode('sealed-exhausted');
 const TOO_LONG = dropCode('sealed-too-long');
 const BAD_FRAGMENT = dropCode('fragment-bad');
-
-/** First encrypted byte. */
-export function clearEnd(frame: Frame): number {
-  return frame.form !== FORM_UDP && isIcmp(frame) ? frame.l4 + ICMP_HEADER : frame.payload;
-}
-
-/** Behind the last byte that counts: what stands behind a UDP length is not carried. */
-export function contentEnd(frame: Frame): number {
-  return frame.form === FORM_UDP ? frame.payload + frame.payloadLength : frame.l3End;
-}
-
-/** Offset of the layer-4 checksum field from `l4`; -1 where the protocol has none that must change. */
-export function checksumField(frame: Frame, view: DataView): number {
-  if (frame.form === FORM_UDP) return view.getUint16(frame.l4 + UDP_CHECKSUM) === 0 ? -1 : UDP_CHECKSUM;
-  return isIcmp(frame) ? ICMP_CHECKSUM : -1;
-}
-
-/** ICMP of IPv4 is summed without pseudo-header (RFC 792). */
-export function pseudoSum(frame: Frame, length: number): number {
-  return frame.form !== FORM_UDP && frame.ipVersion === 4 ? 0 : pseudoHeaderSum(frame, length);
-}
-
-/** The smallest path MTU that is ever reported or believed. */
-export function mtuFloor(ipVersion: number): number {
-  return ipVersion === 4 ? IPV4_MTU_MIN : IPV6_MTU_MIN;
-}
-
-/**
- * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the transform's overhead, and
- * never below the floor; packets up to the floor are fragmented by the gateway.
- */
-export function tooBigMtu(frame: Frame, mtu: number, overhead: number): number {
-  return Math.max(mtuFloor(frame.ipVersion), mtu - overhead);
-}
-
-/** True where a packet of `length` bytes, which is too large for its path, may leave in fragments. */
-export function mayFragment(frame: Frame, length: number, reassembled: boolean): boolean {
-  return reassembled || !frame.dontFragment || length <= mtuFloor(frame.ipVersion);
-}
 
 /** Upper bound of the records that `sealDatagram`, and behind the cipher `fragmentRecord`, append. */
 export function sealDatagramRecords(frame: Frame, mtu: number): number {
@@ -86,14 +51,6 @@ export function sealDatagramBytes(frame: Frame, mtu: number): number {
   const headers = clearEnd(frame) - frame.offset + FRAGMENT_HEADER + TRAILER;
   const content = contentEnd(frame) - clearEnd(frame);
   return records * (AAD_ROOM + headers + 8) + content * (fragmentsOf(frame, mtu, TRAILER) > 0 ? 2 : 1);
-}
-
-/** Upper bound of the fragments that a packet of this frame, transformed either way, makes at `mtu`; 0 when it fits. */
-export function fragmentsOf(frame: Frame, mtu: number, overhead: number): number {
-  const length = frame.gsoType === GSO_NONE ? contentEnd(frame) - frame.l3 : clearEnd(frame) - frame.l3 + frame.gsoSize;
-  if (length + overhead <= mtu) return 0;
-  const header = frame.l4 - frame.l3 + FRAGMENT_HEADER;
-  return Math.ceil((length + overhead) / Math.max(8, (mtu - header) & ~7));
 }
 
 /**
@@ -175,27 +132,6 @@ export function sealDatagram(
   }
   state.sealedBytes += total;
   return packets;
-}
-
-/** A copy at `at` of the headers in front of `clear`, for packet `index` of those that the frame is cut into, to end at `end`. */
-export function writePacketHeader(work: Work, frame: Frame, at: number, end: number, index: number): void {
-  const { slab, view } = work;
-  const l3 = at + frame.l3 - frame.offset;
-  slab.copyWithin(at, frame.offset, clearEnd(frame));
-  if (index > 0 && frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + index) & 0xffff);
-  writeLengths(view, frame, l3, at + frame.l4 - frame.offset, end);
-}
-
-/** Lengths of an IP packet at `l3` that ends at `end`. */
-export function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
-  if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, end - l3);
-  else ipv6SetPayloadLength(view, l3, end - l3 - IPV6_HEADER);
-  if (frame.form === FORM_UDP) view.setUint16(l4 + UDP_LENGTH, end - l4);
-}
-
-/** Packets that a frame is on a wire. A UDP superpacket's datagrams are opened one by one. */
-export function packetsOf(frame: Frame): number {
-  return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
 }
 
 /** Where the content of the packet `index` of a frame begins. */

@@ -33,6 +33,7 @@ import {
 import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
+import { SEGMENT_MIN } from './size.ts';
 import type { SealedState } from './state.ts';
 import {
   KeptOptions,
@@ -48,8 +49,6 @@ import {
 } from './tcp-layout.ts';
 import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
-/** A superpacket of smaller segments is cut at this length instead, under keyed checksums, too: TCP is a byte stream, and a bound on records is needed. */
-export const SEGMENT_MIN = 512;
 /** A segment is cut only where its parts may be this long: bounds records where extension headers fill the path MTU. */
 const CUT_ROOM_MIN = 256;
 /** The MSS option is never clamped below it: Linux's own lower bound. A longer segment is cut. */

@@ -5,7 +5,7 @@
  */
 import { FORM_FRAGMENT, type Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { clearEnd, contentEnd } from './sealed-datagram.ts';
+import { clearEnd, contentEnd } from './datagram.ts';
 
 /** HCTR2 begins here, FF1 ends below. */
 export const SHORT_BELOW = 16;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fragmentRecord } from '#transform/fragments.ts';
-import { TOO_BIG } from '#transform/sealed-datagram.ts';
+import { TOO_BIG } from '#transform/size.ts';
 import { dropCode } from '#wire/drops.ts';
 import { GSO_NONE, GSO_TCPV4, GSO_UDP_L4 } from '#wire/record.ts';
 import { type Carried, hex, merge, PccomRig, segments, twinCipher, twinTweak } from './pccom-rig.ts';

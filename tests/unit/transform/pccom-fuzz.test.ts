@@ -1,7 +1,7 @@
 /** Whatever arrives: no exception, no byte outside the frame and the reserved part of the work area, no more work than asked for. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { TOO_BIG } from '#transform/sealed-datagram.ts';
+import { TOO_BIG } from '#transform/size.ts';
 import { DROPS, dropCode, dropOfCode } from '#wire/drops.ts';
 import { FORM_NON_IP } from '#wire/frame.ts';
 import { GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4 } from '#wire/record.ts';

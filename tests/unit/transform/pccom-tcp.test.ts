@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fragmentRecord } from '#transform/fragments.ts';
-import { TOO_BIG, tooBigMtu } from '#transform/sealed-datagram.ts';
+import { TOO_BIG, tooBigMtu } from '#transform/size.ts';
 import { RENEW_AFTER_BYTES } from '#transform/state.ts';
 import { dropCode } from '#wire/drops.ts';
 import { GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4 } from '#wire/record.ts';

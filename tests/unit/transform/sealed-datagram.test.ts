@@ -1,20 +1,18 @@
 /** `sealed` for UDP, ICMP and other protocols against a plain twin, and what happens when the trailer does not fit. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { packetsOf } from '#transform/datagram.ts';
 import { fragmentRecord } from '#transform/fragments.ts';
 import {
-  fragmentsOf,
   openDatagram,
   openDatagramBytes,
-  packetsOf,
   sealDatagram,
   sealDatagramBytes,
   sealDatagramRecords,
   sealedDatagramGeneration,
-  TOO_BIG,
   TRAILER,
-  tooBigMtu,
 } from '#transform/sealed-datagram.ts';
+import { fragmentsOf, TOO_BIG, tooBigMtu } from '#transform/size.ts';
 import { NUMBER_LIMIT, settleOpened } from '#transform/state.ts';
 import { KIND_DROPPED, W_KIND } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  fragmentsOf,
   openDatagram,
   sealDatagram,
   sealDatagramBytes,
@@ -10,6 +9,7 @@ import {
   TRAILER,
 } from '#transform/sealed-datagram.ts';
 import { openTcp, sealTcp, sealTcpBytes, sealTcpRecords } from '#transform/sealed-tcp.ts';
+import { fragmentsOf } from '#transform/size.ts';
 import { FORM_NON_IP, FORM_TCP } from '#wire/frame.ts';
 import { GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, SLOT_HEADROOM } from '#wire/record.ts';
 import { icmpPacket, ipPacket, tcpPacket, udpPacket } from './plain-packets.ts';

@@ -5,14 +5,8 @@
  */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  openTcp,
-  SEGMENT_MIN,
-  sealedTcpGeneration,
-  sealTcp,
-  sealTcpBytes,
-  sealTcpRecords,
-} from '#transform/sealed-tcp.ts';
+import { openTcp, sealedTcpGeneration, sealTcp, sealTcpBytes, sealTcpRecords } from '#transform/sealed-tcp.ts';
+import { SEGMENT_MIN } from '#transform/size.ts';
 import { NUMBER_LIMIT, settleOpened } from '#transform/state.ts';
 import { dropCode } from '#wire/drops.ts';
 import { GSO_TCPV4, GSO_TCPV6, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
