@@ -208,14 +208,6 @@ static void run_job(const struct keys *keys, uint8_t *slab, int32_t *job) {
     job[J_STATUS] = STATUS_FORGED;
 }
 
-/* While hctr2-vaes.c works the compiler keeps some of the round keys on the stack. Once for a
- * batch, all that its functions may have used is wiped: 30 ns. */
-enum { STACK_USED = 4096 };
-__attribute__((noinline)) static void wipe_stack(void) {
-    uint8_t used[STACK_USED];
-    explicit_bzero(used, sizeof used);
-}
-
 /* Jobs are read again after they were checked: nobody else may write to them meanwhile. */
 static bool jobs_are_ours(napi_env env, napi_value jobs) {
     napi_value buffer;
@@ -260,7 +252,6 @@ static napi_value run_jobs(napi_env env, napi_callback_info info) {
     for (int32_t i = 0; i < count; i++) {
         run_job(keys, slab.data, jobs + (size_t)i * J_STRIDE);
     }
-    wipe_stack();
     return NULL;
 }
 
@@ -281,5 +272,5 @@ static napi_value aes_in_hardware(napi_env env, napi_callback_info info) {
 bool register_ciphers(napi_env env, napi_value exports) {
     static const native_function functions[] = {{"runJobs", run_jobs},
                                                 {"aesInHardware", aes_in_hardware}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -108,5 +108,5 @@ static napi_value exchange(napi_env env, napi_callback_info info) {
 bool register_exchange(napi_env env, napi_value exports) {
     static const native_function functions[] = {
         {"generateKeyPair", generate_key_pair}, {"publicKey", public_key}, {"exchange", exchange}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -163,5 +163,5 @@ static napi_value withdraw(napi_env env, napi_callback_info info) {
 bool register_grants(napi_env env, napi_value exports) {
     static const native_function functions[] = {
         {"grant", grant_key}, {"claim", claim}, {"withdraw", withdraw}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

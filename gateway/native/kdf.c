@@ -204,5 +204,5 @@ bool register_kdf(napi_env env, napi_value exports) {
         {"expandAead", expand_aead},   {"expandWide", expand_wide},
         {"expandShort", expand_short}, {"expandMask", expand_mask},
         {"cipherLevel", cipher_level}, {"mac", mac}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -233,5 +233,5 @@ static napi_value release(napi_env env, napi_callback_info info) {
 
 bool register_keys(napi_env env, napi_value exports) {
     static const native_function functions[] = {{"importKey", import_key}, {"release", release}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -93,6 +93,11 @@ void drop_hctr2(struct keys *keys, struct hctr2_key *key);
 /* Unmaps what `take_hctr2` mapped; all keys were dropped. */
 void close_hctr2(struct keys *keys);
 
+/* `register_functions` for those that handle keys: when one returns, what it left of them on the
+ * stack and in vector registers is wiped. `list` is static. wipe.c */
+bool register_key_functions(napi_env env, napi_value exports, const native_function *list,
+                            size_t count);
+
 napi_value throw_openssl(napi_env env, const char *what);
 
 /* Makes the context of an AEAD key ready for jobs; false when OpenSSL has no memory. cipher.c */

@@ -123,5 +123,5 @@ static napi_value open_message(napi_env env, napi_callback_info info) {
 bool register_messages(napi_env env, napi_value exports) {
     static const native_function functions[] = {{"sealMessage", seal_message},
                                                 {"openMessage", open_message}};
-    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
+    return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
