@@ -1,7 +1,6 @@
 /**
- * What both forms of `sealed` have in common: packet numbers on the wire and the authenticated data.
- *
- * Authenticated data, 28 bytes for IPv4 and 52 for IPv6; it is never sent, both ends build it from what they see:
+ * What `sealed` authenticates beside the payload; `pccom` binds its payloads to the same fields (pccom-format.ts). 28 bytes
+ * for IPv4 and 52 for IPv6; it is never sent, both ends build it from what they see:
  *
  *    0       1       2       3       4               6               8
  *    +-------+-------+-------+-------+---------------+---------------+
@@ -25,9 +24,6 @@ export const AAD_LENGTH_V6 = 52;
 export const AAD_ROOM = 56;
 /** The part of the TCP flags that is authenticated: FIN, SYN, RST, PSH, ACK, URG; ECE and CWR belong to the network. */
 export const AUTHENTICATED_FLAGS = 0x3f;
-
-/** Bits that hold the generation, at the top of a number's first word, in both forms. */
-export const GENERATION_SHIFT = 30;
 
 /** Who speaks, and which side's addresses and ports are translated on the way: a SealedState or a PccomState. */
 export interface Ends {

@@ -13,7 +13,7 @@ import { dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT, type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
 import { FRAGMENT_HEADER, IPV6_HEADER } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad } from './aad.ts';
+import { AAD_ROOM, aadLength, writeAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import {
   checksumField,
@@ -26,7 +26,7 @@ import {
 } from './datagram.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
 import { fragmentsOf, mayFragment, TOO_BIG } from './size.ts';
-import { NUMBER_LIMIT, type SealedState } from './state.ts';
+import { GENERATION_SHIFT, NUMBER_LIMIT, type SealedState } from './state.ts';
 import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
 export const TRAILER = 24;

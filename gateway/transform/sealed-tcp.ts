@@ -30,11 +30,11 @@ import {
   TCP_SYN,
   tcpSetHeaderLength,
 } from '#wire/tcp.ts';
-import { AAD_ROOM, aadLength, GENERATION_SHIFT, writeAad, writeSegmentAad } from './aad.ts';
+import { AAD_ROOM, aadLength, writeAad, writeSegmentAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
 import { SEGMENT_MIN } from './size.ts';
-import type { SealedState } from './state.ts';
+import { GENERATION_SHIFT, type SealedState } from './state.ts';
 import {
   KeptOptions,
   ordinaryLength,
