@@ -130,9 +130,9 @@ export class FrameCutter {
     this.#out.set(this.#whole.subarray(0, this.#payload));
     this.#out.set(this.#whole.subarray(from, from + bytes), this.#payload);
     const length = this.#payload + bytes;
-    writeSegmentIp(this.#out, this.#view, this.#l3, length, this.#index);
+    writeSegmentIp(this.#view, this.#l3, length, this.#index);
     if (this.#isUdp) writeSegmentUdp(this.#view, this.#l4, length);
-    else writeSegmentTcp(this.#out, this.#view, this.#l4, this.#done, bytes === left, this.#out[this.#l4 + TCP_FLAGS]);
+    else writeSegmentTcp(this.#view, this.#l4, this.#done, bytes === left, this.#out[this.#l4 + TCP_FLAGS]);
     const field = this.#l4 + (this.#isUdp ? UDP_CHECKSUM : TCP_CHECKSUM);
     this.#view.setUint16(field, fold(this.#pseudo + length - this.#l4));
     completeChecksum(this.#out, this.#l4, length, field);

@@ -6,10 +6,9 @@
 import { pseudoHeaderSum } from '#wire/checksum.ts';
 import { FORM_UDP, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
 import { ICMP_CHECKSUM, ICMP_HEADER } from '#wire/icmp.ts';
-import { IPV4_ID, ipv4SetId, ipv4SetTotalLength } from '#wire/ipv4.ts';
-import { IPV6_HEADER, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { UDP_CHECKSUM, UDP_LENGTH } from '#wire/udp.ts';
+import { setIpLength, writeSegmentIp, writeSegmentUdp } from '#wire/segment.ts';
+import { UDP_CHECKSUM } from '#wire/udp.ts';
 import type { Work } from './work.ts';
 
 /** True where the frame's protocol is the ICMP of its IP version: 8 bytes of header then stay clear. */
@@ -43,18 +42,16 @@ export function packetsOf(frame: Frame): number {
   return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
 }
 
-/** A copy at `at` of the headers in front of `clear`, for packet `index` of those that the frame is cut into, to end at `end`. */
+/** A copy at `at` of the headers in front of the content, for packet `index` of those that the frame is cut into, to end at `end`. */
 export function writePacketHeader(work: Work, frame: Frame, at: number, end: number, index: number): void {
   const { slab, view } = work;
-  const l3 = at + frame.l3 - frame.offset;
   slab.copyWithin(at, frame.offset, clearEnd(frame));
-  if (index > 0 && frame.ipVersion === 4) ipv4SetId(view, l3, (view.getUint16(frame.l3 + IPV4_ID) + index) & 0xffff);
-  writeLengths(view, frame, l3, at + frame.l4 - frame.offset, end);
+  writeSegmentIp(view, at + frame.l3 - frame.offset, end, index);
+  if (frame.form === FORM_UDP) writeSegmentUdp(view, at + frame.l4 - frame.offset, end);
 }
 
 /** Lengths of an IP packet at `l3` that ends at `end`. */
 export function writeLengths(view: DataView, frame: Frame, l3: number, l4: number, end: number): void {
-  if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, end - l3);
-  else ipv6SetPayloadLength(view, l3, end - l3 - IPV6_HEADER);
-  if (frame.form === FORM_UDP) view.setUint16(l4 + UDP_LENGTH, end - l4);
+  setIpLength(view, l3, end);
+  if (frame.form === FORM_UDP) writeSegmentUdp(view, l4, end);
 }

@@ -37,7 +37,7 @@ export function mergedDatagrams(slab: Uint8Array, batch: Int32Array, index: numb
     const view = new DataView(bytes.buffer);
     bytes.set(slab.subarray(offset, payload));
     bytes.set(slab.subarray(payload + done, payload + done + length), payload - offset);
-    writeSegmentIp(bytes, view, l3, bytes.length, datagrams.length);
+    writeSegmentIp(view, l3, bytes.length, datagrams.length);
     writeSegmentUdp(view, l4, bytes.length);
     view.setUint16(l4 + UDP_CHECKSUM, fold(pseudoSum(frame, bytes.length - l4)));
     const record = batch.slice(index * F_STRIDE, (index + 1) * F_STRIDE);

@@ -200,8 +200,8 @@ function encipherPart(
   if (!whole) {
     const l3 = at + frame.l3 - frame.offset;
     slab.copyWithin(at, frame.offset, frame.payload);
-    writeSegmentIp(slab, view, l3, at + headers + length, index);
-    writeSegmentTcp(slab, view, l4, done, done + length === total, frame.tcpFlags);
+    writeSegmentIp(view, l3, at + headers + length, index);
+    writeSegmentTcp(view, l4, done, done + length === total, frame.tcpFlags);
     writePartTweak(view, tweak, frame, view.getUint32(l4 + TCP_SEQUENCE), slab[l4 + TCP_FLAGS]);
   }
   const firstJob = work.jobCount;

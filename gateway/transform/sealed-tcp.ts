@@ -16,10 +16,8 @@
 import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
 import { type Frame, IP_LENGTH_MAX } from '#wire/frame.ts';
-import { ipv4SetTotalLength } from '#wire/ipv4.ts';
-import { IPV6_HEADER, ipv6SetPayloadLength } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
-import { writeSegmentIp, writeSegmentTcp } from '#wire/segment.ts';
+import { setIpLength, writeSegmentIp, writeSegmentTcp } from '#wire/segment.ts';
 import {
   TCP_CHECKSUM,
   TCP_FIN,
@@ -141,8 +139,8 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     } else {
       slab.copyWithin(aad, template, template + AAD_ROOM + headers);
     }
-    writeSegmentIp(slab, view, l3, at + headers + length, count);
-    writeSegmentTcp(slab, view, l4, done, done + length === total, flags);
+    writeSegmentIp(view, l3, at + headers + length, count);
+    writeSegmentTcp(view, l4, done, done + length === total, flags);
     view.setUint16(l4 + TCP_CHECKSUM, fold(pseudo + tcpLength + length));
     writeSegmentAad(view, aad, l4, length);
 
@@ -246,8 +244,7 @@ export function openTcp(work: Work, frame: Frame, state: SealedState, port: numb
   slab.copyWithin(at, frame.offset, frame.l4 + TCP_HEADER);
   writeOrdinary(view, l4 + TCP_HEADER, kept, syn);
   tcpSetHeaderLength(slab, l4, tcpLength);
-  if (frame.ipVersion === 4) ipv4SetTotalLength(view, l3, l4 - l3 + tcpLength + length);
-  else ipv6SetPayloadLength(view, l3, l4 - l3 - IPV6_HEADER + tcpLength + length);
+  setIpLength(view, l3, l4 + tcpLength + length);
   view.setUint16(l4 + TCP_CHECKSUM, fold(pseudoHeaderSum(frame, tcpLength + length)));
   const record = addRecord(
     work,

@@ -20,8 +20,8 @@ import { TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_PSH, TCP_SEQUENCE, TCP_URG, TCP_URGENT
 import { UDP_LENGTH } from './udp.ts';
 
 /** Sets the length of the IP packet at `l3`, which ends at `end`. */
-export function setIpLength(slab: Uint8Array, view: DataView, l3: number, end: number): void {
-  if (slab[l3] >>> 4 === 4) ipv4SetTotalLength(view, l3, end - l3);
+export function setIpLength(view: DataView, l3: number, end: number): void {
+  if (view.getUint8(l3) >>> 4 === 4) ipv4SetTotalLength(view, l3, end - l3);
   else ipv6SetPayloadLength(view, l3, end - l3 - IPV6_HEADER);
 }
 
@@ -29,9 +29,9 @@ export function setIpLength(slab: Uint8Array, view: DataView, l3: number, end: n
  * Makes the IP header at `l3` that of a segment which ends at `end`.
  * @param index segments in front of it
  */
-export function writeSegmentIp(slab: Uint8Array, view: DataView, l3: number, end: number, index: number): void {
-  setIpLength(slab, view, l3, end);
-  if (index > 0 && slab[l3] >>> 4 === 4) ipv4SetId(view, l3, (view.getUint16(l3 + IPV4_ID) + index) & 0xffff);
+export function writeSegmentIp(view: DataView, l3: number, end: number, index: number): void {
+  setIpLength(view, l3, end);
+  if (index > 0 && view.getUint8(l3) >>> 4 === 4) ipv4SetId(view, l3, (view.getUint16(l3 + IPV4_ID) + index) & 0xffff);
 }
 
 /**
@@ -40,21 +40,14 @@ export function writeSegmentIp(slab: Uint8Array, view: DataView, l3: number, end
  * @param last no byte of payload is behind it
  * @param flags the TCP flags of the whole
  */
-export function writeSegmentTcp(
-  slab: Uint8Array,
-  view: DataView,
-  l4: number,
-  done: number,
-  last: boolean,
-  flags: number,
-): void {
+export function writeSegmentTcp(view: DataView, l4: number, done: number, last: boolean, flags: number): void {
   let own = flags;
   if (!last) own &= ~(TCP_FIN | TCP_PSH);
   if (done > 0) own &= ~TCP_CWR;
   /* The urgent pointer counts from its segment's own sequence number. */
   const urgent = (flags & TCP_URG) === 0 ? 0 : Math.max(0, view.getUint16(l4 + TCP_URGENT) - done);
   if (urgent === 0) own &= ~TCP_URG;
-  slab[l4 + TCP_FLAGS] = own;
+  view.setUint8(l4 + TCP_FLAGS, own);
   view.setUint32(l4 + TCP_SEQUENCE, (view.getUint32(l4 + TCP_SEQUENCE) + done) >>> 0);
   view.setUint16(l4 + TCP_URGENT, urgent);
 }

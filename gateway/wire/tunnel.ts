@@ -83,7 +83,7 @@ export function tunnelledPackets(
     const bytes = new Uint8Array(payload - frame.offset + length);
     bytes.set(slab.subarray(frame.offset, payload));
     bytes.set(slab.subarray(payload + done, payload + done + length), payload - frame.offset);
-    for (const l3 of headers) writeSegmentIp(bytes, viewOf(bytes), l3, bytes.length, packets.length);
+    for (const l3 of headers) writeSegmentIp(viewOf(bytes), l3, bytes.length, packets.length);
     const inner = headers[headers.length - 1];
     if (gso === GSO_UDP_L4) finishUdp(bytes, inner, l4 - frame.offset);
     else finishTcp(bytes, inner, l4 - frame.offset, done, done + length === total);
@@ -136,7 +136,7 @@ function tcpHeaderLength(slab: Uint8Array, l4: number, end: number): number {
 
 /** The segment whose payload begins `done` bytes behind the first one's. */
 function finishTcp(bytes: Uint8Array, inner: number, l4: number, done: number, last: boolean): void {
-  writeSegmentTcp(bytes, viewOf(bytes), l4, done, last, bytes[l4 + TCP_FLAGS]);
+  writeSegmentTcp(viewOf(bytes), l4, done, last, bytes[l4 + TCP_FLAGS]);
   finishChecksum(bytes, inner, l4, l4 + TCP_CHECKSUM, PROTO_TCP);
 }
 
