@@ -25,7 +25,7 @@ export function threadTime(pid: number, thread: number): { readonly user: number
 /** What is counted. `with-frames`: receive calls that found frames; the others found the socket empty. */
 const EVENTS = {
   all: 'raw_syscalls:sys_enter',
-  poll: 'syscalls:sys_enter_poll',
+  ppoll: 'syscalls:sys_enter_ppoll',
   recvmmsg: 'syscalls:sys_enter_recvmmsg',
   sendmmsg: 'syscalls:sys_enter_sendmmsg',
   'with-frames': 'syscalls:sys_exit_recvmmsg',

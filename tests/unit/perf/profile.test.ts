@@ -1,5 +1,7 @@
-/** What is read from a profile of V8: time in functions themselves, and stacks. */
-import { expect, test } from 'vitest';
+/** What `npm run profile` understands, and what it reads from a profile of V8: time in functions themselves, stacks. */
+import { describe, expect, test } from 'vitest';
+import { Misunderstood, parseArguments } from '../../perf/profile/arguments.ts';
+import { messages, sayIn } from '../../perf/profile/messages.ts';
 import { type CpuProfile, foldedStacks, nameOf, selfShares } from '../../perf/profile/summary.ts';
 
 const frame = (functionName: string, url = '', lineNumber = 0) => ({ functionName, url, lineNumber });
@@ -50,4 +52,63 @@ test('stacks are folded from the outermost, with the time in them', () => {
 test('a profile without samples has no shares and no stacks', () => {
   expect(selfShares({ nodes: [] })).toEqual([]);
   expect(foldedStacks({ nodes: [] })).toEqual([]);
+});
+
+describe('the command line', () => {
+  /** The sentence that a person reads instead of a profile. */
+  function refusal(...words: string[]): string {
+    try {
+      parseArguments(words);
+    } catch (error) {
+      if (error instanceof Misunderstood) return sayIn('en')(error.key, error.values);
+      throw error;
+    }
+    throw new Error(`understood: ${words.join(' ')}`);
+  }
+
+  test('without words looks at sealed, outward, one TCP stream on real segments', () => {
+    expect(parseArguments([])).toEqual({
+      mode: 'sealed',
+      direction: 'out',
+      load: 'tcp',
+      profile: 'wire',
+      seconds: 3,
+      output: 'build/profile',
+    });
+  });
+
+  test('takes every option, after a blank or an equals sign', () => {
+    const words = ['--mode', 'pccom', '--direction=in', '--load', 'udp64', '--profile=packet', '--seconds', '1.5'];
+    expect(parseArguments([...words, '--output', '/tmp/x'])).toEqual({
+      mode: 'pccom',
+      direction: 'in',
+      load: 'udp64',
+      profile: 'packet',
+      seconds: 1.5,
+      output: '/tmp/x',
+    });
+  });
+
+  test('asks for help, also beside what it does not like', () => {
+    expect(parseArguments(['-h'])).toBeUndefined();
+    expect(parseArguments(['--mode', 'fast', '--help'])).toBeUndefined();
+  });
+
+  test('says what it does not understand, and what there is', () => {
+    expect(refusal('--mode', 'fast')).toBe('--mode: sealed, pccom, verdict; not fast');
+    expect(refusal('--direction', 'up')).toBe('--direction: out, in; not up');
+    for (const word of ['0', '61', 'long']) {
+      expect(refusal('--seconds', word)).toBe(`--seconds: a number from 1 to 60; not ${word}`);
+    }
+    expect(refusal('tcp')).toBe('tcp is not understood; --help shows what there is');
+    expect(refusal('--fast')).toContain('--fast is not understood');
+    expect(refusal('--load', '--help')).toBe('--load needs a value');
+  });
+});
+
+test('both languages use the same values', () => {
+  const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
+  for (const [key, { en, ja }] of Object.entries(messages)) {
+    expect([key, placeholders(ja)]).toEqual([key, placeholders(en)]);
+  }
 });
