@@ -74,11 +74,11 @@ export const DROPS = [
   ),
   reason('ip-mapped-address', 'an IPv6 packet with an IPv4-mapped address', 'IPv4射影アドレスを持つIPv6パケット'),
   /* hold queue */
-  reason('hold-full', 'too many packets wait for the negotiation', 'ネゴシエーション待ちのパケットが多すぎる'),
+  reason('hold-full', 'too many wait for a negotiation or a key switch', 'ネゴシエーションや鍵切替の待機が多すぎる'),
   reason(
     'hold-full-inbound',
-    'too many packets from outside wait for a negotiation',
-    '外部からの待機パケットが多すぎる',
+    'too many packets from outside wait for a negotiation or a key switch',
+    'ネゴシエーションや鍵切替を待つ、外部からのパケットが多すぎる',
   ),
   reason(
     'inbound-budget',
