@@ -12,8 +12,8 @@
 import { fold } from '#wire/checksum.ts';
 import { ETHER_HEADER, ETHER_TYPE, isVlanType, VLAN_TAG } from '#wire/ethernet.ts';
 import { ETHERTYPE_IPV4, IP_LENGTH_MAX } from '#wire/frame.ts';
-import { IPV4_HEADER, IPV4_ID, IPV4_SOURCE, ipv4SetTotalLength } from '#wire/ipv4.ts';
-import { IPV6_SOURCE, ipv6SetPayloadLength } from '#wire/ipv6.ts';
+import { IPV4_HEADER, IPV4_ID, IPV4_SOURCE } from '#wire/ipv4.ts';
+import { IPV6_SOURCE } from '#wire/ipv6.ts';
 import {
   F_CSUM_OFFSET,
   F_CSUM_START,
@@ -35,6 +35,7 @@ import {
   VNET_JOINED,
   VNET_NEEDS_CSUM,
 } from '#wire/record.ts';
+import { setIpLength } from '#wire/segment.ts';
 import { TCP_CHECKSUM, TCP_DATA_OFFSET, TCP_FLAGS, TCP_SEQUENCE, TCP_SOURCE_PORT } from '#wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from '#wire/udp.ts';
 import { continuesIp, continuesTcp, endsAt, LAST, plainFlags, plainHeader, sameWords } from './merge-rule.ts';
@@ -238,8 +239,7 @@ function finish(work: Work, run: number): void {
   const before = header + runs[run + R_SIZE];
   const after = header + runs[run + R_BYTES];
   const v4 = l4 - l3 === IPV4_HEADER;
-  if (v4) ipv4SetTotalLength(view, l3, l4 - l3 + after);
-  else ipv6SetPayloadLength(view, l3, after);
+  setIpLength(view, l3, l4 + after);
   /* The pseudo-header's length in its sum, in one's complement: the old one out, the new one in. */
   const udp = records[first + F_CSUM_OFFSET] === UDP_CHECKSUM;
   const field = l4 + (udp ? UDP_CHECKSUM : TCP_CHECKSUM);
