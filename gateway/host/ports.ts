@@ -92,15 +92,15 @@ export async function markOffloads(
     former.filter((name) => !ours(name)),
   );
   const features = await featuresOf(system, link);
-  const fitting = port === 'packet' ? await datagramsOn(system, mark, features) : mergingOffloads(features);
+  const fitting = port === 'packet' ? datagramsOn(mark, features) : mergingOffloads(features);
   const now = [...unwantedOffloads(features), ...fitting];
   await writeMark(system, link, { ...mark, switched: [...new Set([...former.filter(ours), ...now])] });
   for (const name of now) await system.run('ethtool', ['-K', link.name, ...switching(name)]);
 }
 
-async function datagramsOn(system: System, { role }: Pick<Mark, 'role'>, features: string): Promise<string[]> {
+function datagramsOn({ role }: Pick<Mark, 'role'>, features: string): string[] {
   if ((role !== 'outer' && role !== 'inner') || !lacksDatagrams(features)) return [];
-  return carriesDatagrams((await system.read('/proc/sys/kernel/osrelease')) ?? '') ? [`+${DATAGRAMS}`] : [];
+  return carriesDatagrams() ? [`+${DATAGRAMS}`] : [];
 }
 
 const switching = (name: string): [string, 'on' | 'off'] =>

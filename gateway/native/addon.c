@@ -160,7 +160,7 @@ NAPI_MODULE_INIT() {
         !register_keys(env, exports) || !register_exchange(env, exports) ||
         !register_kdf(env, exports) || !register_messages(env, exports) ||
         !register_grants(env, exports) || !register_ciphers(env, exports) ||
-        !register_checksum(env, exports)) {
+        !register_checksum(env, exports) || !register_probe(env, exports)) {
         return NULL;
     }
     return exports;

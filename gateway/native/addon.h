@@ -99,6 +99,7 @@ bool receive_fits(napi_env env, const struct bytes *slab, size_t columns, int32_
 
 /* One per file. */
 bool register_process(napi_env env, napi_value exports);
+bool register_probe(napi_env env, napi_value exports);
 bool register_sockets(napi_env env, napi_value exports);
 bool register_receive(napi_env env, napi_value exports);
 bool register_transmit(napi_env env, napi_value exports);

@@ -2,10 +2,11 @@
 import { createRequire } from 'node:module';
 import type { NativeChecksum } from './checksum.ts';
 import type { NativeCiphers } from './ciphers.ts';
+import type { NativeProbe } from './probe.ts';
 import type { NativeProcess, NativeSockets } from './sockets.ts';
 
 /** Functions of the addon. Each throws TypeError or RangeError, naming the argument, when one is out of bounds. */
-export interface Native extends NativeChecksum, NativeCiphers, NativeProcess, NativeSockets {
+export interface Native extends NativeChecksum, NativeCiphers, NativeProbe, NativeProcess, NativeSockets {
   /** Column numbers as C has them, for the test that compares them with TypeScript's. */
   layout(): Record<string, number>;
 }

@@ -1,12 +1,9 @@
 /** A port on a Linux packet socket. */
-import { release } from 'node:os';
 import { native } from '#native/native.ts';
 import { carriesDatagrams } from './datagrams.ts';
 import { fanoutProgram } from './fanout.ts';
 import type { Port } from './port.ts';
 import { refuseUnsendable } from './size.ts';
-
-const CARRIES_DATAGRAMS = carriesDatagrams(release());
 
 /** What the sockets of a port are opened with. */
 export interface PacketOptions {
@@ -39,7 +36,7 @@ export class PacketPort implements Port {
   readonly name: string;
   readonly mtu: number;
   readonly superpackets = true;
-  readonly datagrams = CARRIES_DATAGRAMS;
+  readonly datagrams = carriesDatagrams();
   #errors = 0;
 
   constructor(fd: number, name: string, mtu: number) {
