@@ -9,33 +9,6 @@
 
 enum { MAX_WAIT = 64, LONGEST_WAIT_MS = 3600000 };
 
-/* wait(fds, count, ready, timeoutMs): number of ready descriptors, or -errno */
-static napi_value wait_ready(napi_env env, napi_callback_info info) {
-    napi_value args[4];
-    size_t arguments = 4, fds_size, ready_size;
-    int32_t *fds, *ready, count, timeout;
-    if (napi_get_cb_info(env, info, &arguments, args, NULL, NULL) != napi_ok ||
-        !arg_int32s(env, args[0], "fds", &fds, &fds_size) ||
-        !arg_int(env, args[1], "count", 0, MAX_WAIT, &count) ||
-        !arg_int32s(env, args[2], "ready", &ready, &ready_size) ||
-        !arg_int(env, args[3], "timeoutMs", -1, INT32_MAX, &timeout)) {
-        return NULL;
-    }
-    if ((size_t)count > fds_size || (size_t)count > ready_size) {
-        return throw_range(env, "count: at most the length of fds and of ready expected");
-    }
-    struct pollfd polled[MAX_WAIT];
-    for (int32_t i = 0; i < count; i++) {
-        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    }
-    int got = poll(polled, (nfds_t)count, timeout);
-    int error = got < 0 ? errno : 0;
-    for (int32_t i = 0; i < count; i++) {
-        ready[i] = got > 0 ? polled[i].revents : 0;
-    }
-    return js_int(env, error == 0 ? got : error == EINTR ? 0 : -error);
-}
-
 /* ---- a worker's turn begins: wait, what time it is, and the first frames, in one call ---- */
 
 static double now_ms(void) {
@@ -71,7 +44,8 @@ static bool arg_clock(napi_env env, napi_value value, double **clock) {
     return false;
 }
 
-/* next(fds, count, ready, clock, slab, batch, max): number of frames, or -errno */
+/* next(fds, count, ready, clock, slab, batch, max): number of frames, or -errno of receiving. A
+ * wait that fails throws: who went on would spin. */
 static napi_value next(napi_env env, napi_callback_info info) {
     napi_value args[7];
     size_t arguments = 7, fds_size, ready_size, columns;
@@ -98,10 +72,12 @@ static napi_value next(napi_env env, napi_callback_info info) {
     }
     const struct timespec timeout = time_left(clock[1]);
     int got = ppoll(polled, (nfds_t)count, &timeout, NULL);
-    int error = got < 0 && errno != EINTR ? errno : 0;
+    if (got < 0 && errno != EINTR) {
+        return throw_errno(env, "waiting for frames (ppoll)", errno);
+    }
     clock[0] = now_ms();
     if (got <= 0) {
-        return js_int(env, -error);
+        return js_int(env, 0);
     }
     int frames = 0;
     bool first = true;
@@ -152,8 +128,9 @@ static napi_value clear_event(napi_env env, napi_callback_info info) {
 
 bool register_wait(napi_env env, napi_value exports) {
     static const native_function functions[] = {
-        {"wait", wait_ready},          {"next", next},
-        {"createEvent", create_event}, {"signalEvent", signal_event},
+        {"next", next},
+        {"createEvent", create_event},
+        {"signalEvent", signal_event},
         {"clearEvent", clear_event},
     };
     return register_functions(env, exports, functions, sizeof functions / sizeof *functions);

@@ -1,9 +1,9 @@
 /** The program of a lossy wire: moves frames between two links, as the orders on its standard input say. */
 import { createInterface } from 'node:readline';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { native } from '#native/native.ts';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
 import { F_LENGTH, F_OFFSET, F_PORT, F_STATUS, F_STRIDE, SLOT_SIZE } from '#wire/record.ts';
+import { readable } from './readable.ts';
 import { type Fate, type Faults, fates, type WireCounts } from './wire.ts';
 
 const SLOTS = 64;
@@ -94,12 +94,11 @@ orders.on('line', (line) => {
 });
 
 openPorts(sockets.map(({ fd }) => fd));
-const fds = Int32Array.from(sockets, ({ fd }) => fd);
-const ready = new Int32Array(fds.length);
+const fds = sockets.map(({ fd }) => fd);
 const [left, right] = ports;
 for (;;) {
   const next = waiting.length === 0 ? ORDERS_MS : Math.ceil(waiting[0].due - performance.now());
-  native.wait(fds, fds.length, ready, Math.max(0, Math.min(ORDERS_MS, next)));
+  readable(fds, Math.max(0, Math.min(ORDERS_MS, next)));
   move(left, right);
   move(right, left);
   release();

@@ -1,15 +1,20 @@
 /** What the addon's socket functions refuse, and how a thread waits. What sockets do is in ../port/. */
 
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
+import { readable } from '#kit/readable.ts';
 import { native } from '#native/native.ts';
 import { F_STRIDE, SLOT_SIZE } from '#wire/record.ts';
 
 const POLLIN = 1;
 const POLLNVAL = 32;
+/** Longer than any test may take, ms. */
+const FOREVER = 3_600_000;
+const MODULE = new URL('../../../gateway/native/native.ts', import.meta.url).href;
 
 describe('bounds', () => {
   const slab = new Uint8Array(2 * SLOT_SIZE);
@@ -61,44 +66,38 @@ describe('bounds', () => {
   });
 });
 
-describe('wait', () => {
-  test('tells which event is signalled, until it is cleared', () => {
-    const fds = Int32Array.of(native.createEvent(), native.createEvent());
-    const ready = new Int32Array(2).fill(-1);
-    expect(native.wait(fds, 2, ready, 0)).toBe(0);
-    expect([...ready]).toEqual([0, 0]);
+describe('events', () => {
+  test('tell which is signalled, until it is cleared', () => {
+    const fds = [native.createEvent(), native.createEvent()];
+    expect(readable(fds, 0)).toEqual([0, 0]);
     native.signalEvent(fds[1]);
     native.signalEvent(fds[1]);
-    expect(native.wait(fds, 2, ready, -1)).toBe(1);
-    expect([...ready]).toEqual([0, POLLIN]);
+    expect(readable(fds, FOREVER)).toEqual([0, POLLIN]);
     native.clearEvent(fds[1]);
     native.clearEvent(fds[1]);
-    expect(native.wait(fds, 2, ready, 0)).toBe(0);
+    expect(readable(fds, 0)).toEqual([0, 0]);
     for (const fd of fds) native.closeSocket(fd);
-    expect(native.wait(fds, 1, ready, -1)).toBe(1);
-    expect(ready[0]).toBe(POLLNVAL);
+    expect(readable(fds, FOREVER)).toEqual([POLLNVAL, POLLNVAL]);
   });
 
-  test('a thread that waits without end is woken from another', async () => {
+  test('wake a thread that waits without end', async () => {
     const event = native.createEvent();
     const worker = new Worker(
-      `import { native } from ${JSON.stringify(new URL('../../../gateway/native/native.ts', import.meta.url).href)};
+      `import { native } from ${JSON.stringify(MODULE)};
        import { parentPort, workerData } from 'node:worker_threads';
+       const ready = new Int32Array(1);
+       const clock = Float64Array.of(0, Infinity);
        parentPort.postMessage('waiting');
-       parentPort.postMessage(native.wait(Int32Array.of(workerData), 1, new Int32Array(1), -1));`,
+       native.next(Int32Array.of(workerData), 1, ready, clock, new Uint8Array(0), new Int32Array(0), 0);
+       parentPort.postMessage(ready[0]);`,
       { eval: true, workerData: event, execArgv: ['--input-type=module'] },
     );
+    const ended = once(worker, 'exit');
     expect(await once(worker, 'message')).toEqual(['waiting']);
     native.signalEvent(event);
-    expect(await once(worker, 'message')).toEqual([1]);
-    await once(worker, 'exit');
+    expect(await once(worker, 'message')).toEqual([POLLIN]);
+    await ended;
     native.closeSocket(event);
-  });
-
-  test('refuses more descriptors than there are', () => {
-    expect(() => native.wait(new Int32Array(1), 2, new Int32Array(2), 0)).toThrow(/count/);
-    expect(() => native.wait(new Int32Array(2), 2, new Int32Array(1), 0)).toThrow(/count/);
-    expect(() => native.wait(new Int32Array(100), 65, new Int32Array(100), 0)).toThrow(/count/);
   });
 });
 
@@ -149,6 +148,22 @@ describe('next', () => {
     for (const fd of fds) native.closeSocket(fd);
   });
 
+  test('says so when the system cannot wait: a worker that went on would spin', () => {
+    /* ppoll(2) refuses more descriptors than the process may have open. */
+    const program = `
+      import { execFileSync } from 'node:child_process';
+      import { native } from ${JSON.stringify(MODULE)};
+      const fds = Int32Array.of(-1, -1);
+      const next = () => native.next(fds, 2, new Int32Array(2), new Float64Array(2), new Uint8Array(0), new Int32Array(0), 0);
+      const before = next();
+      execFileSync('prlimit', ['--nofile=1:1', '--pid', String(process.pid)]);
+      let said = '';
+      try { next(); } catch (error) { said = error.message; }
+      process.stdout.write(JSON.stringify([before, said]));`;
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    expect(JSON.parse(out)).toEqual([0, expect.stringMatching(/^waiting for frames .*: Invalid argument/)]);
+  });
+
   test('refuses what does not fit', () => {
     const next = (fds: Int32Array, count: number, ready: Int32Array, clock: Float64Array, max = 2): unknown =>
       native.next(fds, count, ready, clock, slab, batch, max);
@@ -156,6 +171,7 @@ describe('next', () => {
     expect(() => next(one, 2, new Int32Array(2), clock)).toThrow(/count/);
     expect(() => next(new Int32Array(2), 2, one, clock)).toThrow(/count/);
     expect(() => next(one, 0, one, clock)).toThrow(/count/);
+    expect(() => next(new Int32Array(100), 65, new Int32Array(100), clock)).toThrow(/count/);
     expect(() => next(one, 1, one, new Float64Array(1))).toThrow(/clock/);
     expect(() => next(one, 1, one, new BigInt64Array(2) as unknown as Float64Array)).toThrow(/clock/);
     expect(() => next(one, 1, one, clock, 3)).toThrow(/firstSlot and max/);

@@ -1,7 +1,7 @@
 /** The kernel's program against its twin: random pairs through real sockets, in both directions and quoted. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { native } from '#native/native.ts';
+import { readable } from '#kit/readable.ts';
 import { workerOf } from '#port/fanout.ts';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
 import { addVeth, enterNewNamespace, run } from './namespace.ts';
@@ -104,9 +104,9 @@ describe('the program in the kernel', () => {
   function memberOf(frame: Uint8Array): number {
     buffers.add(frame);
     expect(buffers.send(sender)).toEqual([0]);
-    const ready = new Int32Array(WORKERS);
-    expect(native.wait(fds, WORKERS, ready, 2_000)).toBe(1);
-    const member = ready.findIndex((events) => events !== 0);
+    const ready = readable(fds, 2_000).map((events) => events !== 0);
+    expect(ready.filter(Boolean)).toHaveLength(1);
+    const member = ready.indexOf(true);
     expect(buffers.arrivals(members[member], 1)[0].bytes).toEqual(frame);
     return member;
   }
@@ -188,9 +188,9 @@ describe('the program in the kernel', () => {
   function memberUntagged(frame: Uint8Array): number {
     buffers.add(frame);
     expect(buffers.send(sender)).toEqual([0]);
-    const ready = new Int32Array(WORKERS);
-    expect(native.wait(fds, WORKERS, ready, 2_000)).toBe(1);
-    const member = ready.findIndex((events) => events !== 0);
+    const ready = readable(fds, 2_000).map((events) => events !== 0);
+    expect(ready.filter(Boolean)).toHaveLength(1);
+    const member = ready.indexOf(true);
     expect(buffers.arrivals(members[member], 1)[0].bytes.length).toBe(frame.length - 4);
     return member;
   }

@@ -1,5 +1,6 @@
 /** Frames and buffers that the tests of the ports share: a slab with slots to receive into, and a place to send from. */
-import { native } from '#native/native.ts';
+
+import { readable } from '#kit/readable.ts';
 import type { Port } from '#port/port.ts';
 import { completeChecksum, fold, sum } from '#wire/checksum.ts';
 import { F_LENGTH, F_OFFSET, F_STATUS, F_STRIDE, F_VLAN_TCI, SLOT_SIZE } from '#wire/record.ts';
@@ -51,14 +52,13 @@ export class Buffers {
   /** Waits until `count` frames came and returns them with their records; less when nothing comes for two seconds. */
   arrivals(port: Port, count: number): Arrival[] {
     const all: Arrival[] = [];
-    const ready = new Int32Array(1);
     while (all.length < count) {
       const got = port.receive(this.slab, this.received, 0, SLOTS);
       for (let i = 0; i < got; i++) {
         const record = this.received.slice(i * F_STRIDE, (i + 1) * F_STRIDE);
         all.push({ record, bytes: this.slab.slice(record[F_OFFSET], record[F_OFFSET] + record[F_LENGTH]) });
       }
-      if (got === 0 && (port.fd < 0 || native.wait(Int32Array.of(port.fd), 1, ready, 2_000) === 0)) break;
+      if (got === 0 && (port.fd < 0 || readable([port.fd], 2_000)[0] === 0)) break;
     }
     return all;
   }
