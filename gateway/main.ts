@@ -34,6 +34,7 @@ import { macFromText, macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
 import { lockedMemoryFault, portFault } from './faults.ts';
 import { settleDown } from './footprint.ts';
+import { warnOfMemory } from './locked-memory.ts';
 import type { Log } from './log.ts';
 import { GatewayReport } from './view.ts';
 
@@ -133,6 +134,7 @@ class Gateway {
     const serving = await serveApi(app, apiSocket(this.#stateDir));
     this.#undo.push(() => serving.close());
 
+    warnOfMemory('locked-memory', this.#config, this.#log, this.#report);
     const hostPlan = plan(this.#config, await survey(linux));
     const applied = await apply(hostPlan);
     for (const warning of applied.warnings) this.#log.warn({ warning }, 'a route could not be restored');
@@ -243,10 +245,9 @@ class Gateway {
 
   #workerNews(message: FromWorker): void {
     switch (message.type) {
-      case 'remember': {
+      case 'remember':
         this.#remember(message.peer);
         break;
-      }
       case 'ask-gms':
         this.#keys.ask(message.why);
         break;
@@ -254,8 +255,8 @@ class Gateway {
         this.#report.emit('alarm', message.name, { device: message.device, peer: message.peer });
         this.#log.warn({ alarm: message.name, device: message.device, peer: message.peer }, 'an alarm of DPRP');
         break;
-      default:
-        break;
+      case 'no-key-room':
+        warnOfMemory('no-key-room', this.#config, this.#log, this.#report);
     }
   }
 

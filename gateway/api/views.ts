@@ -215,6 +215,8 @@ export const EVENT_NAMES = [
   'port-up',
   'port-down',
   'worker-failed',
+  'locked-memory',
+  'no-key-room',
   'drops-restored',
   /* alarms that a negotiation raises */
   'decision-differs',

@@ -329,6 +329,14 @@ export const messages = {
     en: 'a worker failed; the gateway ends, and nothing passes',
     ja: 'ワーカーが異常終了しました。ゲートウェイを終了し、すべての通信を遮断します',
   },
+  'event-locked-memory': {
+    en: 'keys may need {needed} MiB of locked memory, {allowed} MiB are allowed: set LimitMEMLOCK={needed}M in the service, or ulimit -l {kib}',
+    ja: '鍵には最大{needed} MiBのロックメモリが必要ですが、上限は{allowed} MiBです。サービスにLimitMEMLOCK={needed}Mを設定するか、「ulimit -l {kib}」を実行してください',
+  },
+  'event-no-key-room': {
+    en: 'no more memory can be locked for keys: idle pairs lose theirs, and new ones are refused for a while; set LimitMEMLOCK={needed}M in the service, or ulimit -l {kib}',
+    ja: '鍵のためにこれ以上メモリをロックできません。通信の少ない相手の鍵を破棄し、新しい相手との通信を一時的に拒否します。サービスにLimitMEMLOCK={needed}Mを設定するか、「ulimit -l {kib}」を実行してください',
+  },
   'event-drops-restored': {
     en: 'somebody had removed the rules that keep {ports} closed; they are back',
     ja: '{ports}を遮断する規則が削除されていたため、元に戻しました',

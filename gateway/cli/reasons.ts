@@ -62,7 +62,10 @@ export const REASON_WORDS: Readonly<Record<VerdictReason, Text>> = {
   },
   'negotiation-failed': { en: 'the negotiation failed', ja: 'ネゴシエーションに失敗した' },
   'no-keys': { en: 'this gateway has no keys', ja: '本ゲートウェイに鍵がない' },
-  overloaded: { en: 'too many negotiations are running', ja: '実行中のネゴシエーションが多すぎる' },
+  overloaded: {
+    en: 'too many negotiations are running, or there is no room for keys',
+    ja: '実行中のネゴシエーションが多すぎるか、鍵を置く場所がない',
+  },
   exception: { en: 'an exception covers it', ja: '例外に該当する' },
   'never-negotiated': {
     en: 'multicast, broadcast and link-local addresses are never negotiated',

@@ -5,9 +5,10 @@
 import type { Agreement, GeId, Millis, TransformName } from '#dprp/spec.ts';
 import { NO_FORM, type Pair } from '#pit/pairs.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
-import { pccomKeys, sealedKeys } from '#transform/key-schedule.ts';
+import { pccomKeys, pccomPlaces, sealedKeys } from '#transform/key-schedule.ts';
 import { PccomState } from '#transform/pccom-state.ts';
 import { SealedState } from '#transform/state.ts';
+import { KEY_PLACES, WIDE_KEYS } from './key-places.ts';
 import {
   FLIGHT_MS,
   GRACE_MS,
@@ -23,9 +24,6 @@ import type { SwitchCut } from './switch-cut.ts';
 /** Samples of (time, next packet number), NOTICE_WINDOW_MS apart in all: enough to say what was sent when. */
 const MARKS = 8;
 const MARK_EVERY = NOTICE_WINDOW_MS / (MARKS - 1);
-
-/** How many keys of the provider an association takes. */
-const KEY_PLACES: Readonly<Record<TransformName, number>> = { sealed: 2, pccom: 4, 'pccom-keyed': 6 };
 
 export class Association {
   readonly pair: Pair<Association>;
@@ -138,12 +136,19 @@ export class Association {
   }
 }
 
+interface Expanded {
+  readonly state: SealedState | PccomState;
+  readonly keys: readonly KeyIndex[];
+}
+
 export class Associations {
   /** By SealedState.slot: settling a batch finds the replay window here. */
   readonly bySlot: (Association | undefined)[] = [];
   readonly #free: number[] = [];
   /** Told when a pair lost an association. */
   onEnded: (pair: Pair<Association>) => void = () => {};
+  /** Told whenever the provider had no room for an association's keys, though the table had. */
+  onNoRoom: () => void = () => {};
   readonly #provider: CipherProvider;
   readonly #flush: () => void;
   readonly #ending = new Set<Association>();
@@ -162,18 +167,25 @@ export class Associations {
   constructor(provider: CipherProvider, flush: () => void, limit: number = MAX_ASSOCIATIONS) {
     this.#provider = provider;
     this.#flush = flush;
-    this.#limit = 2 * limit;
+    this.#limit = KEY_PLACES.sealed * limit;
   }
 
-  /** Takes the agreement's keys (and releases its PRK); receiving begins at once. */
-  install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association {
+  /**
+   * Takes the agreement's keys (and releases its PRK); receiving begins at once. Undefined when the provider has no room
+   * for them, nor gets any by the end of idler associations.
+   */
+  install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association | undefined {
     const former = pair.associations[agreement.generation];
     if (former !== undefined) this.end(former);
-    while (this.count > 0 && this.#places + KEY_PLACES[agreement.transform] > this.#limit) this.#makeRoom();
+    const { transform } = agreement;
+    while (this.count > 0 && this.#places + KEY_PLACES[transform] > this.#limit) this.makeRoom();
     const prk = agreement.prk as unknown as KeyIndex;
-    const slot = this.#free.pop() ?? this.bySlot.length;
-    const { state, keys } = this.#expand(agreement, prk, slot);
+    const expanded = this.#expand(agreement, prk) ?? this.#expandWithRoom(agreement, prk);
     this.#provider.release(prk);
+    if (expanded === undefined) return undefined;
+    const { state, keys } = expanded;
+    const { slot } = state;
+    if (this.#free.at(-1) === slot) this.#free.pop();
     const association = new Association(pair, agreement, state, keys, now);
     association.oneWayMs = this.sender(pair)?.oneWayMs ?? ONE_WAY_MS;
     this.bySlot[slot] = association;
@@ -183,42 +195,57 @@ export class Associations {
     return association;
   }
 
-  #expand(
-    { transform, transcript, role, generation, algorithm }: Agreement,
-    prk: KeyIndex,
-    slot: number,
-  ): { readonly state: SealedState | PccomState; readonly keys: readonly KeyIndex[] } {
+  /** Into the next slot, which is not taken yet; undefined when the provider has no room. */
+  #expand({ transform, transcript, role, generation, algorithm }: Agreement, prk: KeyIndex): Expanded | undefined {
+    const slot = this.#free.at(-1) ?? this.bySlot.length;
     const parts = { slot, generation, initiator: role === 'initiator' };
     if (transform === 'sealed') {
       const keys = sealedKeys(this.#provider, prk, transcript, role, algorithm as AeadAlgorithm);
+      if (keys === undefined) return undefined;
       return { state: new SealedState({ ...parts, ...keys }), keys: [keys.sendKey, keys.receiveKey] };
     }
-    const { send, receive } = pccomKeys(this.#provider, prk, transcript, role, transform === 'pccom-keyed');
-    const keys = [send, receive].flatMap(({ wide, short, mask }) =>
-      mask === undefined ? [wide, short] : [wide, short, mask],
-    );
-    return { state: new PccomState({ ...parts, send, receive }), keys };
+    const keys = pccomKeys(this.#provider, prk, transcript, role, transform === 'pccom-keyed');
+    if (keys === undefined) return undefined;
+    return {
+      state: new PccomState({ ...parts, ...keys }),
+      keys: [...pccomPlaces(keys.send), ...pccomPlaces(keys.receive)],
+    };
+  }
+
+  /** Less memory can be locked than the table may need (docs/operations.md): as where the table is full. */
+  #expandWithRoom(agreement: Agreement, prk: KeyIndex): Expanded | undefined {
+    this.onNoRoom();
+    const { transform } = agreement;
+    const takesMemory = WIDE_KEYS[transform] > 0;
+    /* Each of them gives two keys of a kind back, or more. */
+    for (let ended = 0; ended < KEY_PLACES[transform] / 2; ended++) {
+      if (!this.makeRoom((a) => !takesMemory || WIDE_KEYS[a.transform] > 0)) return undefined;
+      const expanded = this.#expand(agreement, prk);
+      if (expanded !== undefined) return expanded;
+    }
+    return undefined;
   }
 
   /**
    * The peer gateway that holds most associations loses the one that was idle longest; its pair is negotiated anew when
-   * it speaks again. So a member that invents pairs pushes out its own.
+   * it speaks again. So a member that invents pairs pushes out its own. False when none `serves` to make room.
    */
-  #makeRoom(): void {
+  makeRoom(serves: (association: Association) => boolean = () => true): boolean {
     const held = new Map<GeId, number>();
     let most = 0;
     for (const association of this.bySlot) {
-      if (association === undefined) continue;
+      if (association === undefined || !serves(association)) continue;
       const count = (held.get(association.peerGe) ?? 0) + 1;
       held.set(association.peerGe, count);
       most = Math.max(most, count);
     }
     let idlest: Association | undefined;
     for (const association of this.bySlot) {
-      if (association === undefined || held.get(association.peerGe) !== most) continue;
+      if (association === undefined || held.get(association.peerGe) !== most || !serves(association)) continue;
       if (idlest === undefined || association.lastUsed < idlest.lastUsed) idlest = association;
     }
     if (idlest !== undefined) this.end(idlest);
+    return idlest !== undefined;
   }
 
   /** Sends with it from now on. Which of two negotiations that crossed is the one to send with, DPRP knows (§ 6.3). */

@@ -1,6 +1,6 @@
 /** A worker's answers to main: new keys and policy in, views out. */
 import type { Identity, Millis } from '#dprp/spec.ts';
-import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
+import { type CipherProvider, type KeyIndex, NO_KEY } from '#transform/cipher.ts';
 import { ADDRESS_UNICAST, addressClass, addressFromText, bytesToWords } from '#wire/address.ts';
 import { TRANSFORMS } from '#wire/ge-info.ts';
 import { PORTS } from '#wire/record.ts';
@@ -65,7 +65,10 @@ export class Desk {
 
   #claimed(message: IdentityMessage): Identity {
     const claim = (ticket: bigint): KeyIndex => {
-      const key = this.#provider.claim(ticket);
+      let key = this.#provider.claim(ticket);
+      /* Keys of groups go before keys of pairs, of which there are thousands. */
+      while (key === NO_KEY && this.#datapath.associations.makeRoom()) key = this.#provider.claim(ticket);
+      if (key === NO_KEY) throw new Error('an identity has more keys than a worker has places for');
       this.#held.push(key);
       return key;
     };

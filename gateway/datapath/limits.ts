@@ -78,6 +78,8 @@ export const RENEW_BEHIND_MS = 60_000;
 export const RENEW_SPREAD_MS = 1_000;
 /** A renewal that came to nothing is tried again after this, ms. */
 export const RENEW_RETRY_MS = 2_000;
+/** A pair whose keys had no room is negotiated anew after this, ms (§ 7.5). */
+export const NO_ROOM_MS = 1_000;
 /** An association that sends for this long, ms, and hears nothing is re-validated; each time twice as long, up to the second. */
 export const ONE_WAY_MS = 2_000;
 export const ONE_WAY_MAX_MS = 64_000;

@@ -127,6 +127,8 @@ export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'remember'; readonly peer: RememberedPeer }
   | { readonly type: 'mac'; readonly mac: number; readonly port: number }
+  /** An association's keys had no room, for the first time in this worker. */
+  | { readonly type: 'no-key-room' }
   | { readonly type: 'ask-gms'; readonly why: 'domain-key' | 'group-key' }
   | {
       readonly type: 'alarm';

@@ -22,6 +22,7 @@ import type { Counters } from './counters.ts';
 import { KeySwitches } from './key-switch.ts';
 import type { Lane } from './lane.ts';
 import {
+  NO_ROOM_MS,
   ONE_WAY_MAX_MS,
   PER_PAIR_MS,
   REMEMBER_EVERY_MS,
@@ -55,6 +56,7 @@ export class Negotiator {
   readonly switches: KeySwitches;
   #identity: Identity | undefined;
   #identitySince = 0;
+  #toldNoRoom = false;
 
   constructor(
     dprp: Dprp,
@@ -71,6 +73,7 @@ export class Negotiator {
     this.#remembered = remembered;
     this.#counters = counters;
     this.#random = random;
+    associations.onNoRoom = () => this.#noRoom();
     this.switches = new KeySwitches({
       lane,
       associations,
@@ -303,6 +306,12 @@ export class Negotiator {
     if (agreement.role === 'responder') this.#expecting.delete(pair);
     const wasPlain = pair.verdict === 'plain';
     const association = this.#associations.install(pair, agreement, now);
+    if (association === undefined) {
+      /* The far end holds what we do not: its packets are strays, or it is told when it asks (§ 6.4). */
+      const until = (now + NO_ROOM_MS) as Millis;
+      this.#settle({ do: 'discard', pair: agreement.pair, reason: 'overloaded', until }, now);
+      return;
+    }
     association.renewAt = now + this.#freshFor(agreement, now);
     if (agreement.transform !== 'sealed') {
       if (agreement.role === 'initiator' && !this.expects(pair)) this.#lane.dropHeldInbound(pair);
@@ -314,6 +323,14 @@ export class Negotiator {
     pair.reason = 'common-group';
     pair.until = Number.POSITIVE_INFINITY;
     this.#lane.releaseHeld(pair, now);
+  }
+
+  /** Whoever runs the gateway hears it once: it takes a restart to change it. */
+  #noRoom(): void {
+    this.#counters.drop('dprp-key-room');
+    if (this.#toldNoRoom) return;
+    this.#toldNoRoom = true;
+    this.#lane.tell({ type: 'no-key-room' });
   }
 
   /** How long an agreement serves before it is renewed, ms: not long where this side holds a newer key of its group. */

@@ -23,7 +23,7 @@ import type { Peer } from './peers.ts';
 import type { Self } from './self.ts';
 import type { GeId, KeyHandle, Millis, Pair, Received } from './spec.ts';
 import { RESPONDER, type ResponderEvent, type ResponderState } from './states.ts';
-import { type Derived, derive, equal, transcriptHash } from './transcript.ts';
+import { type Derived, derive, equal, transcriptHash, type Underivable } from './transcript.ts';
 import { after, type Objection, object, objection, settle } from './verdict.ts';
 
 /** § 6.3: what another negotiation of the pair means for this one, asked when MPIT is good. */
@@ -161,11 +161,12 @@ export class Answer {
     const groupKey = outcome === 'protect' ? self.groupKey(group, version) : undefined;
     if (groupKey === undefined || this.#secret === undefined || this.#cdn !== undefined) return false;
     const derived = this.#derive(groupKey, this.#secret);
-    if (derived !== undefined) this.#prepared = { ...derived, groupKey };
-    return derived !== undefined;
+    if (typeof derived === 'string') return false;
+    this.#prepared = { ...derived, groupKey };
+    return true;
   }
 
-  #derive(groupKey: KeyHandle, secret: KeyHandle): Derived | undefined {
+  #derive(groupKey: KeyHandle, secret: KeyHandle): Derived | Underivable {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     if (prepared?.groupKey === groupKey) return prepared;
@@ -214,7 +215,7 @@ export class Answer {
       const groupKey = self.groupKey(decision.group, decision.version);
       if (groupKey === undefined) return 'dprp-groups';
       const derived = this.#derive(groupKey, secret);
-      if (derived === undefined) return 'dprp-exchange';
+      if (typeof derived === 'string') return derived;
       if (!equal(mpit.proof, derived.proofI)) {
         crypto.release(derived.prk);
         return 'dprp-proof';

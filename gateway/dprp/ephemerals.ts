@@ -1,5 +1,5 @@
 /** Ready X25519 key pairs, so that a negotiation does not wait for one: docs/dprp.md § 8. Owned by one machine. */
-import type { DprpCrypto, KeyHandle } from './spec.ts';
+import { type DprpCrypto, type KeyHandle, NO_KEY } from './spec.ts';
 
 export interface Ephemeral {
   /** Belongs to who took it, who releases it. Serves one negotiation. */
@@ -40,10 +40,7 @@ export class Ephemerals {
   }
 
   #make(): Ephemeral | undefined {
-    try {
-      return this.#crypto.generateKeyPair();
-    } catch {
-      return undefined;
-    }
+    const made = this.#crypto.generateKeyPair();
+    return made.secret === NO_KEY ? undefined : made;
   }
 }

@@ -259,7 +259,7 @@ export class Negotiation {
       nonceR: rgi.nonce,
       transcript,
     });
-    if (derived === undefined) return 'dprp-exchange';
+    if (typeof derived === 'string') return derived;
     const sends = isPccom(decision.transform) && !rgi.receives && !policy.sends(this.pair); /* § 11.3 */
     /* MPIT first, the held packets right behind it: the owner sends them when it installs. */
     this.#sendMpit(step, peer, info, opened.hash, encoded, derived, sends);

@@ -88,7 +88,7 @@ export class Peers {
       { ge: self.statement.geId, publicKey: self.statement.staticKey },
       { ge: statement.geId, publicKey: statement.staticKey },
     );
-    if (keys === undefined) return 'dprp-exchange';
+    if (typeof keys === 'string') return keys;
     const peer: Peer = {
       ...keys,
       ge: geIdText(statement.geId),

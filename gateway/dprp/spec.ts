@@ -231,7 +231,13 @@ export interface SwitchFacts {
   readonly mayName: number;
 }
 
-/** What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. */
+/** In place of a key: the provider has no room for one. NO_KEY of #transform/cipher.ts. */
+export const NO_KEY = 0 as KeyHandle;
+
+/**
+ * What the machine needs from cryptography: part of CipherProvider, named here so that dprp imports only wire. Whatever
+ * makes a key may answer NO_KEY instead.
+ */
 export interface DprpCrypto {
   readonly aesInHardware: boolean;
   generateKeyPair(): { readonly secret: KeyHandle; readonly publicKey: Uint8Array };

@@ -1,7 +1,7 @@
 /** Hashes, keys and proofs of a negotiation: docs/dprp.md § 9. */
 import { hash, timingSafeEqual } from 'node:crypto';
 import { FORMAT_VERSION } from '#wire/dprp.ts';
-import type { DprpCrypto, KeyHandle } from './spec.ts';
+import { type DprpCrypto, type KeyHandle, NO_KEY } from './spec.ts';
 
 const text = (label: string): Uint8Array => new TextEncoder().encode(label);
 
@@ -50,30 +50,48 @@ export interface Derived {
   readonly proofR: Uint8Array;
 }
 
-/** § 9.3. Undefined when X25519 gives zero or the provider has no place for a key; nothing is left behind then. */
-export function derive(crypto: DprpCrypto, x: Exchange): Derived | undefined {
-  const temporary: KeyHandle[] = [];
-  let prk: KeyHandle | undefined;
-  try {
-    const shared = crypto.exchange(x.secret, x.ephemeral);
-    if (shared === undefined) return undefined;
-    temporary.push(shared);
-    const extracted = crypto.extract(join(x.nonceI, x.nonceR), [x.groupKey, shared]);
-    temporary.push(extracted);
-    const proof = (label: Uint8Array): Uint8Array => {
-      const key = crypto.expand(extracted, join(label, x.transcript));
-      temporary.push(key);
-      return crypto.mac(key, x.transcript);
-    };
-    const proofI = proof(CONFIRM_I);
-    const proofR = proof(CONFIRM_R);
-    prk = extracted;
-    return { prk, proofI, proofR };
-  } catch {
-    return undefined;
-  } finally {
-    for (const key of temporary) if (key !== prk) crypto.release(key);
-  }
+/** Why there is none: X25519 gives zero, or the provider has no place for a key; nothing is left behind then. */
+export type Underivable = 'dprp-exchange' | 'dprp-budget';
+
+/** § 9.3 */
+export function derive(crypto: DprpCrypto, x: Exchange): Derived | Underivable {
+  const prk = extractShared(crypto, x.secret, x.ephemeral, join(x.nonceI, x.nonceR), [x.groupKey]);
+  if (typeof prk === 'string') return prk;
+  const proofI = proofOf(crypto, prk, CONFIRM_I, x.transcript);
+  const proofR = proofI && proofOf(crypto, prk, CONFIRM_R, x.transcript);
+  if (proofI !== undefined && proofR !== undefined) return { prk, proofI, proofR };
+  crypto.release(prk);
+  return 'dprp-budget';
+}
+
+/** HKDF-Extract of `keys` and what the two ends share; the caller owns it. */
+function extractShared(
+  crypto: DprpCrypto,
+  secret: KeyHandle,
+  publicKey: Uint8Array,
+  salt: Uint8Array,
+  keys: readonly KeyHandle[],
+): KeyHandle | Underivable {
+  const shared = crypto.exchange(secret, publicKey);
+  if (shared === undefined) return 'dprp-exchange';
+  if (shared === NO_KEY) return 'dprp-budget';
+  const prk = crypto.extract(salt, [...keys, shared]);
+  crypto.release(shared);
+  return prk === NO_KEY ? 'dprp-budget' : prk;
+}
+
+/** Undefined when the provider has no place for the key that it is made with. */
+function proofOf(
+  crypto: DprpCrypto,
+  prk: KeyHandle,
+  label: Uint8Array,
+  transcript: Uint8Array,
+): Uint8Array | undefined {
+  const key = crypto.expand(prk, join(label, transcript));
+  if (key === NO_KEY) return undefined;
+  const proof = crypto.mac(key, transcript);
+  crypto.release(key);
+  return proof;
 }
 
 export interface StaticEnd {
@@ -86,33 +104,21 @@ export interface MacKeys {
   readonly fromPeer: KeyHandle;
 }
 
-/** § 9.4: the MAC keys between two GEs, one per direction; undefined as in `derive`. The caller owns both. */
+/** § 9.4: the MAC keys between two GEs, one per direction. The caller owns both. */
 export function macKeys(
   crypto: DprpCrypto,
   staticSecret: KeyHandle,
   own: StaticEnd,
   peer: StaticEnd,
-): MacKeys | undefined {
-  const temporary: KeyHandle[] = [];
-  let keys: MacKeys | undefined;
-  try {
-    const shared = crypto.exchange(staticSecret, peer.publicKey);
-    if (shared === undefined) return undefined;
-    temporary.push(shared);
-    const prk = crypto.extract(STATIC_SALT, [shared]);
-    temporary.push(prk);
-    const key = (from: StaticEnd, to: StaticEnd): KeyHandle => {
-      const made = crypto.expand(prk, join(STATIC_MAC, from.ge, to.ge, from.publicKey, to.publicKey));
-      temporary.push(made);
-      return made;
-    };
-    const toPeer = key(own, peer);
-    const fromPeer = key(peer, own);
-    keys = { toPeer, fromPeer };
-    return keys;
-  } catch {
-    return undefined;
-  } finally {
-    for (const key of temporary) if (key !== keys?.toPeer && key !== keys?.fromPeer) crypto.release(key);
-  }
+): MacKeys | Underivable {
+  const prk = extractShared(crypto, staticSecret, peer.publicKey, STATIC_SALT, []);
+  if (typeof prk === 'string') return prk;
+  const key = (from: StaticEnd, to: StaticEnd): KeyHandle =>
+    crypto.expand(prk, join(STATIC_MAC, from.ge, to.ge, from.publicKey, to.publicKey));
+  const toPeer = key(own, peer);
+  const fromPeer = key(peer, own);
+  crypto.release(prk);
+  if (toPeer !== NO_KEY && fromPeer !== NO_KEY) return { toPeer, fromPeer };
+  for (const made of [toPeer, fromPeer]) if (made !== NO_KEY) crypto.release(made);
+  return 'dprp-budget';
 }

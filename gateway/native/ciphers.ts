@@ -1,16 +1,16 @@
 /**
  * What `keys.c`, `exchange.c`, `kdf.c`, `message.c`, `grant.c` and `cipher.c` give JavaScript. A key is a positive
- * int32; every function refuses one that was released with a RangeError. `#transform/providers/native.ts` is their
- * one caller, `CipherProvider` the contract that says what they do.
+ * int32, 0 stands for none (NO_KEY); every function refuses one that was released with a RangeError.
+ * `#transform/providers/native.ts` is their one caller, `CipherProvider` the contract that says what they do.
  */
 export interface NativeCiphers {
-  /** Takes 32 bytes and fills `bytes` with zeros. */
+  /** Takes 32 bytes and fills `bytes` with zeros. Throws when there is no place: these keys are asked for from inside. */
   importKey(bytes: Uint8Array): number;
   release(key: number): void;
   /** Writes the 32-byte public key, returns the secret. */
   generateKeyPair(publicKey: Uint8Array): number;
   publicKey(secret: number, publicKey: Uint8Array): void;
-  /** 0 when the result is all zero. */
+  /** -1 when the result is all zero. */
   exchange(secret: number, peer: Uint8Array): number;
   /** One to three keys. */
   extract(salt: Uint8Array, ...ikm: number[]): number;
@@ -24,6 +24,8 @@ export interface NativeCiphers {
    * multiplication, 2 vector AES; answers which they use. For tests and measurements: all compute the same.
    */
   cipherLevel(limit: number): number;
+  /** Bytes that are locked for tickets, main and so many workers, each with so many keys of HCTR2 and the mask. */
+  keyMemory(workers: number, wide: number): number;
   /** Writes 32 bytes. */
   mac(key: number, data: Uint8Array, out: Uint8Array): void;
   /** `sealed` is 16 bytes longer than `plaintext`. */

@@ -33,7 +33,7 @@ static EVP_PKEY *secret_alone(uint8_t secret[KEY_LENGTH]) {
     return pair;
 }
 
-/* generateKeyPair(publicKey: Uint8Array): number */
+/* generateKeyPair(publicKey: Uint8Array): number or NO_KEY */
 static napi_value generate_key_pair(napi_env env, napi_callback_info info) {
     napi_value args[1];
     size_t count = 1;
@@ -43,9 +43,9 @@ static napi_value generate_key_pair(napi_env env, napi_callback_info info) {
         !arg_exactly(env, args[0], "publicKey", KEY_LENGTH, &out)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, FOR_EXCHANGE);
+    struct place *place = take_key(keys, FOR_EXCHANGE);
     if (place == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
     if (getrandom(place->key, KEY_LENGTH, 0) != KEY_LENGTH || !public_of(place->key, out.data)) {
         drop_key(keys, place);
@@ -70,7 +70,7 @@ static napi_value public_key(napi_env env, napi_callback_info info) {
     return public_of(secret->key, out.data) ? NULL : throw_openssl(env, "publicKey");
 }
 
-/* exchange(secret, peer): number, 0 when the result is all zero */
+/* exchange(secret, peer): number or NO_KEY, -1 when the result is all zero */
 static napi_value exchange(napi_env env, napi_callback_info info) {
     napi_value args[2];
     size_t count = 2, length = KEY_LENGTH;
@@ -83,9 +83,9 @@ static napi_value exchange(napi_env env, napi_callback_info info) {
     if (secret == NULL || !arg_exactly(env, args[1], "peer", KEY_LENGTH, &peer)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, FOR_HASHING);
+    struct place *place = take_key(keys, FOR_HASHING);
     if (place == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
     EVP_PKEY *ours = secret_alone(secret->key);
     EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer.data, KEY_LENGTH);
@@ -100,7 +100,7 @@ static napi_value exchange(napi_env env, napi_callback_info info) {
     if (!agreed) {
         drop_key(keys, place);
         ERR_clear_error();
-        return ready ? js_int(env, 0) : throw_openssl(env, "exchange");
+        return ready ? js_int(env, -1) : throw_openssl(env, "exchange");
     }
     return js_key(env, keys, place);
 }

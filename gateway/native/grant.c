@@ -20,8 +20,22 @@ struct grant {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* Allocated with the first grant and kept until the process ends. */
+/* Allocated with the first slab of keys and kept until the process ends. */
 static struct grant *table;
+
+size_t grants_memory(void) {
+    return GRANTS * sizeof *table;
+}
+
+bool open_grants(void) {
+    pthread_mutex_lock(&lock);
+    if (table == NULL) {
+        table = locked_memory(grants_memory());
+    }
+    bool open = table != NULL;
+    pthread_mutex_unlock(&lock);
+    return open;
+}
 
 /* The lock is held. */
 static struct grant *find_grant(uint64_t ticket) {
@@ -50,12 +64,6 @@ static uint64_t fresh_ticket(void) {
 
 /* Stores a copy; 0 after throwing. The lock is held. */
 static uint64_t store_grant(napi_env env, const struct keys *keys, const struct place *place) {
-    if (table == NULL) {
-        table = locked_memory(env, GRANTS * sizeof *table);
-        if (table == NULL) {
-            return 0;
-        }
-    }
     struct grant *grant = find_grant(0);
     if (grant == NULL) {
         napi_throw_error(env, NULL, "grant: 4096 tickets are outstanding; claim or withdraw some");
@@ -113,7 +121,7 @@ static napi_value grant_key(napi_env env, napi_callback_info info) {
     return ticket != 0 && napi_create_bigint_uint64(env, ticket, &out) == napi_ok ? out : NULL;
 }
 
-/* claim(ticket): number */
+/* claim(ticket): number, or NO_KEY and the ticket stays */
 static napi_value claim(napi_env env, napi_callback_info info) {
     napi_value args[1];
     size_t count = 1;
@@ -123,9 +131,9 @@ static napi_value claim(napi_env env, napi_callback_info info) {
         !arg_ticket(env, args[0], &ticket)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, FOR_HASHING);
+    struct place *place = take_key(keys, FOR_HASHING);
     if (place == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
     pthread_mutex_lock(&lock);
     struct grant *grant = find_grant(ticket);

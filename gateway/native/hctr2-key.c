@@ -19,8 +19,12 @@ struct hctr2_chunk {
 };
 _Static_assert(sizeof(struct hctr2_chunk) <= CHUNK_SIZE, "a chunk");
 
-static bool add_chunk(napi_env env, struct keys *keys) {
-    struct hctr2_chunk *chunk = locked_memory(env, CHUNK_SIZE);
+size_t hctr2_memory(size_t count) {
+    return (count + CHUNK_KEYS - 1) / CHUNK_KEYS * CHUNK_SIZE;
+}
+
+static bool add_chunk(struct keys *keys) {
+    struct hctr2_chunk *chunk = locked_memory(CHUNK_SIZE);
     if (chunk == NULL) {
         return false;
     }
@@ -33,8 +37,8 @@ static bool add_chunk(napi_env env, struct keys *keys) {
     return true;
 }
 
-struct hctr2_key *take_hctr2(napi_env env, struct keys *keys) {
-    if (keys->free_hctr2 == NULL && !add_chunk(env, keys)) {
+struct hctr2_key *take_hctr2(struct keys *keys) {
+    if (keys->free_hctr2 == NULL && !add_chunk(keys)) {
         return NULL;
     }
     struct hctr2_key *key = keys->free_hctr2;

@@ -3,6 +3,7 @@
 #include "keys.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <string.h>
 
 static const uint8_t zeros[MAC_LENGTH];
@@ -38,7 +39,18 @@ static bool expand_to(struct keys *keys, const struct place *prk, struct bytes i
     return ok;
 }
 
-/* extract(salt, ikm0, ikm1?, ikm2?): number. RFC 5869, 2.2. */
+/* The key of a place that was filled, or none: `ready` is false where there was no memory. */
+static napi_value settle(napi_env env, struct keys *keys, struct place *place, const char *what,
+                         bool expanded, bool ready) {
+    if (ready) {
+        return js_key(env, keys, place);
+    }
+    drop_key(keys, place);
+    ERR_clear_error();
+    return expanded ? js_int(env, NO_KEY) : throw_openssl(env, what);
+}
+
+/* extract(salt, ikm0, ikm1?, ikm2?): number or NO_KEY. RFC 5869, 2.2. */
 static napi_value extract(napi_env env, napi_callback_info info) {
     static const char *const names[] = {"ikm[0]", "ikm[1]", "ikm[2]"};
     napi_value args[4];
@@ -59,9 +71,9 @@ static napi_value extract(napi_env env, napi_callback_info info) {
         }
         parts[i] = (struct bytes){place->key, KEY_LENGTH};
     }
-    struct place *prk = take_key(env, keys, FOR_HASHING);
+    struct place *prk = take_key(keys, FOR_HASHING);
     if (prk == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
     const uint8_t *key = salt.length > 0 ? salt.data : zeros;
     size_t length = salt.length > 0 ? salt.length : sizeof zeros;
@@ -72,7 +84,7 @@ static napi_value extract(napi_env env, napi_callback_info info) {
     return js_key(env, keys, prk);
 }
 
-/* expandAead(prk, info, algorithm): number */
+/* expandAead(prk, info, algorithm): number or NO_KEY */
 static napi_value expand_aead(napi_env env, napi_callback_info info) {
     napi_value args[3];
     size_t count = 3;
@@ -88,21 +100,18 @@ static napi_value expand_aead(napi_env env, napi_callback_info info) {
         !arg_int(env, args[2], "algorithm", 0, 1, &algorithm)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, FOR_JOBS);
+    struct place *place = take_key(keys, FOR_JOBS);
     if (place == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
-    bool ok = expand_to(keys, prk, label, key, place->salt) && key_aead(place, algorithm, key);
+    bool expanded = expand_to(keys, prk, label, key, place->salt);
+    bool ready = expanded && key_aead(place, algorithm, key);
     OPENSSL_cleanse(key, sizeof key);
-    if (!ok) {
-        drop_key(keys, place);
-        return throw_openssl(env, "expandAead");
-    }
-    return js_key(env, keys, place);
+    return settle(env, keys, place, "expandAead", expanded, ready);
 }
 
-/* Fills a place that was taken for `uses`; false when OpenSSL fails or after throwing. */
-static bool derive(napi_env env, struct keys *keys, struct place *place, uint32_t uses,
+/* Fills a place that was taken for `uses`; false when there is no memory for it. */
+static bool derive(struct keys *keys, struct place *place, uint32_t uses,
                    const uint8_t bytes[KEY_LENGTH]) {
     if (uses == FOR_HASHING) {
         memcpy(place->key, bytes, KEY_LENGTH);
@@ -112,7 +121,7 @@ static bool derive(napi_env env, struct keys *keys, struct place *place, uint32_
         place->context = ff1_key(bytes);
         return place->context != NULL;
     }
-    place->hctr2 = take_hctr2(env, keys);
+    place->hctr2 = take_hctr2(keys);
     return place->hctr2 != NULL && hctr2_derive(place->hctr2, keys->level, bytes);
 }
 
@@ -122,7 +131,6 @@ static napi_value expand_for(napi_env env, napi_callback_info info, uint32_t use
     size_t count = 2;
     struct bytes label;
     uint8_t bytes[KEY_LENGTH];
-    bool thrown = false;
     struct keys *keys = keys_of(env);
     if (keys == NULL || napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok) {
         return NULL;
@@ -131,36 +139,32 @@ static napi_value expand_for(napi_env env, napi_callback_info info, uint32_t use
     if (prk == NULL || !arg_bytes(env, args[1], "info", &label)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, uses);
+    struct place *place = take_key(keys, uses);
     if (place == NULL) {
-        return NULL;
+        return js_int(env, NO_KEY);
     }
-    bool ok = expand_to(keys, prk, label, bytes, NULL) && derive(env, keys, place, uses, bytes);
+    bool expanded = expand_to(keys, prk, label, bytes, NULL);
+    bool ready = expanded && derive(keys, place, uses, bytes);
     OPENSSL_cleanse(bytes, sizeof bytes);
-    if (ok) {
-        return js_key(env, keys, place);
-    }
-    drop_key(keys, place);
-    return napi_is_exception_pending(env, &thrown) == napi_ok && thrown ? NULL
-                                                                        : throw_openssl(env, what);
+    return settle(env, keys, place, what, expanded, ready);
 }
 
-/* expand(prk, info): number */
+/* expand(prk, info): number or NO_KEY */
 static napi_value expand(napi_env env, napi_callback_info info) {
     return expand_for(env, info, FOR_HASHING, "expand");
 }
 
-/* expandWide(prk, info): number */
+/* expandWide(prk, info): number or NO_KEY */
 static napi_value expand_wide(napi_env env, napi_callback_info info) {
     return expand_for(env, info, FOR_WIDE, "expandWide");
 }
 
-/* expandShort(prk, info): number */
+/* expandShort(prk, info): number or NO_KEY */
 static napi_value expand_short(napi_env env, napi_callback_info info) {
     return expand_for(env, info, FOR_SHORT, "expandShort");
 }
 
-/* expandMask(prk, info): number */
+/* expandMask(prk, info): number or NO_KEY */
 static napi_value expand_mask(napi_env env, napi_callback_info info) {
     return expand_for(env, info, FOR_MASK, "expandMask");
 }

@@ -12,29 +12,29 @@
 _Static_assert(KEY_PLACES *(int64_t)GENERATIONS == (int64_t)INT32_MAX + 1,
                "an index is a positive int32");
 
-void *locked_memory(napi_env env, size_t size) {
+void *locked_memory(size_t size) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        throw_errno(env, "key memory", errno);
         return NULL;
     }
     /* mlock by its other name: sanitizers replace mlock with nothing. */
-    if (mlock2(memory, size, 0) != 0) {
-        char what[160];
-        snprintf(what, sizeof what,
-                 "key memory cannot be locked; raise the limit of locked memory by %zu KiB "
-                 "(LimitMEMLOCK, ulimit -l)",
-                 size / 1024);
-        throw_errno(env, what, errno);
+    if (mlock2(memory, size, 0) != 0 || madvise(memory, size, MADV_DONTDUMP) != 0 ||
+        madvise(memory, size, MADV_WIPEONFORK) != 0) {
+        int error = errno;
         munmap(memory, size);
-        return NULL;
-    }
-    if (madvise(memory, size, MADV_DONTDUMP) != 0 || madvise(memory, size, MADV_WIPEONFORK) != 0) {
-        throw_errno(env, "key memory cannot be kept out of dumps", errno);
-        munmap(memory, size);
+        errno = error;
         return NULL;
     }
     return memory;
+}
+
+void throw_unlocked(napi_env env, size_t size, int error) {
+    char what[160];
+    snprintf(what, sizeof what,
+             "key memory cannot be locked; raise the limit of locked memory by %zu KiB "
+             "(LimitMEMLOCK, ulimit -l)",
+             size / 1024);
+    throw_errno(env, what, error);
 }
 
 static void wipe_place(struct keys *keys, struct place *place) {
@@ -89,8 +89,15 @@ static struct keys *open_keys(napi_env env) {
         throw_errno(env, "keys", ENOMEM);
         return NULL;
     }
-    keys->places = locked_memory(env, KEY_PLACES * sizeof *keys->places);
+    keys->places = locked_memory(KEY_PLACES * sizeof *keys->places);
     if (keys->places == NULL) {
+        throw_unlocked(env, KEY_PLACES * sizeof *keys->places, errno);
+        free(keys);
+        return NULL;
+    }
+    if (!open_grants()) {
+        throw_unlocked(env, grants_memory(), errno);
+        munmap(keys->places, KEY_PLACES * sizeof *keys->places);
         free(keys);
         return NULL;
     }
@@ -140,11 +147,8 @@ struct place *arg_key(napi_env env, struct keys *keys, napi_value value, const c
     return place;
 }
 
-struct place *take_key(napi_env env, struct keys *keys, uint32_t uses) {
+struct place *take_key(struct keys *keys, uint32_t uses) {
     if (keys->first_free == KEY_PLACES) {
-        char message[80];
-        snprintf(message, sizeof message, "all %d key places are taken", KEY_PLACES);
-        napi_throw_error(env, NULL, message);
         return NULL;
     }
     struct place *place = &keys->places[keys->first_free];
@@ -207,13 +211,33 @@ static napi_value import_key(napi_env env, napi_callback_info info) {
         !arg_exactly(env, args[0], "bytes", KEY_LENGTH, &bytes)) {
         return NULL;
     }
-    struct place *place = take_key(env, keys, FOR_HASHING | FOR_EXCHANGE);
+    struct place *place = take_key(keys, FOR_HASHING | FOR_EXCHANGE);
     if (place == NULL) {
+        char message[80];
+        snprintf(message, sizeof message, "all %d key places are taken", KEY_PLACES);
+        napi_throw_error(env, NULL, message);
         return NULL;
     }
     memcpy(place->key, bytes.data, KEY_LENGTH);
     OPENSSL_cleanse(bytes.data, KEY_LENGTH);
     return js_key(env, keys, place);
+}
+
+/* keyMemory(workers, wide): bytes that are locked for tickets, main and so many workers, each with
+ * so many keys of HCTR2 or the mask */
+static napi_value key_memory(napi_env env, napi_callback_info info) {
+    napi_value args[2], out;
+    size_t count = 2;
+    int32_t workers, wide;
+    if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
+        !arg_int(env, args[0], "workers", 0, INT32_MAX, &workers) ||
+        !arg_int(env, args[1], "wide", 0, KEY_PLACES, &wide)) {
+        return NULL;
+    }
+    const size_t main = grants_memory() + KEY_PLACES * sizeof(struct place);
+    const size_t worker = KEY_PLACES * sizeof(struct place) + hctr2_memory((size_t)wide);
+    const double bytes = (double)main + (double)workers * (double)worker;
+    return napi_create_double(env, bytes, &out) == napi_ok ? out : NULL;
 }
 
 /* release(key) */
@@ -232,6 +256,7 @@ static napi_value release(napi_env env, napi_callback_info info) {
 }
 
 bool register_keys(napi_env env, napi_value exports) {
-    static const native_function functions[] = {{"importKey", import_key}, {"release", release}};
+    static const native_function functions[] = {
+        {"importKey", import_key}, {"keyMemory", key_memory}, {"release", release}};
     return register_key_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

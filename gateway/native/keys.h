@@ -74,9 +74,11 @@ static inline struct place *find_key(const struct keys *keys, int32_t index) {
 struct place *arg_key(napi_env env, struct keys *keys, napi_value value, const char *name,
                       uint32_t uses);
 
-/* Takes a free place; NULL after throwing when there is none. Until it is returned to JavaScript,
- * `drop_key` gives it back. */
-struct place *take_key(napi_env env, struct keys *keys, uint32_t uses);
+/* What JavaScript gets where there is no place for a key, or no memory for what it derives. */
+enum { NO_KEY = 0 };
+/* Takes a free place; NULL when there is none. Until it is returned to JavaScript, `drop_key` gives
+ * it back. */
+struct place *take_key(struct keys *keys, uint32_t uses);
 void drop_key(struct keys *keys, struct place *place);
 napi_value js_key(napi_env env, const struct keys *keys, const struct place *place);
 
@@ -84,14 +86,18 @@ napi_value js_key(napi_env env, const struct keys *keys, const struct place *pla
 bool arg_exactly(napi_env env, napi_value value, const char *name, size_t length,
                  struct bytes *out);
 
-/* Memory that is locked, left out of dumps, and zeros in a child; NULL after throwing. */
-void *locked_memory(napi_env env, size_t size);
+/* Memory that is locked, left out of dumps, and zeros in a child; NULL, and errno, when there is
+ * none. `throw_unlocked` says what to do about that. */
+void *locked_memory(size_t size);
+void throw_unlocked(napi_env env, size_t size, int error);
 
-/* NULL after throwing; a dropped key is wiped. hctr2-key.c */
-struct hctr2_key *take_hctr2(napi_env env, struct keys *keys);
+/* NULL when no more memory can be locked; a dropped key is wiped. hctr2-key.c */
+struct hctr2_key *take_hctr2(struct keys *keys);
 void drop_hctr2(struct keys *keys, struct hctr2_key *key);
 /* Unmaps what `take_hctr2` mapped; all keys were dropped. */
 void close_hctr2(struct keys *keys);
+/* Bytes that are locked for so many keys. */
+size_t hctr2_memory(size_t count);
 
 /* `register_functions` for those that handle keys: when one returns, what it left of them on the
  * stack and in vector registers is wiped. `list` is static. wipe.c */
@@ -103,6 +109,10 @@ napi_value throw_openssl(napi_env env, const char *what);
 /* Makes the context of an AEAD key ready for jobs; false when OpenSSL has no memory. cipher.c */
 bool key_aead(struct place *place, int32_t algorithm, const uint8_t key[KEY_LENGTH]);
 
+/* Makes the process's table of tickets, once; false, and errno, when it cannot be locked. grant.c
+ */
+bool open_grants(void);
+size_t grants_memory(void);
 /* Withdraws what an ending environment granted and nobody claimed. grant.c */
 void withdraw_grants_of(const struct keys *keys);
 

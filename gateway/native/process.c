@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <malloc.h>
+#include <math.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* hardenProcess(): no core file and no debugger of another user sees the keys. */
@@ -40,6 +43,24 @@ static napi_value enter_namespace(napi_env env, napi_callback_info info) {
     return error == 0 ? NULL : throw_errno(env, "setns", error);
 }
 
+static bool may_lock_all(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & 1u << CAP_IPC_LOCK) != 0;
+}
+
+/* lockedMemory(): bytes that the process may lock, Infinity when nothing limits them */
+static napi_value locked_limit(napi_env env, napi_callback_info info) {
+    struct rlimit limit;
+    napi_value out;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        return throw_errno(env, "RLIMIT_MEMLOCK", errno);
+    }
+    const bool unlimited = limit.rlim_cur == RLIM_INFINITY || may_lock_all();
+    const double bytes = unlimited ? (double)INFINITY : (double)limit.rlim_cur;
+    return napi_create_double(env, bytes, &out) == napi_ok ? out : NULL;
+}
+
 /* trimMemory(): what malloc keeps for later goes back to the system. */
 static napi_value trim_memory(napi_env env, napi_callback_info info) {
     malloc_trim(0);
@@ -50,7 +71,8 @@ bool register_process(napi_env env, napi_value exports) {
     static const native_function functions[] = {
         {"hardenProcess", harden_process},
         {"enterNamespace", enter_namespace},
+        {"lockedMemory", locked_limit},
         {"trimMemory", trim_memory},
     };
-    return register_functions(env, exports, functions, 3);
+    return register_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

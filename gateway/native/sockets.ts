@@ -40,15 +40,11 @@ export interface NativeSockets {
   transmit(fd: number, slab: Uint8Array, batch: Int32Array, first: number, count: number, port: number): void;
 
   /**
-   * Blocks the thread until one of the first `count` (up to 64) descriptors is readable or in error, or `timeoutMs`
-   * passed (-1: without end). Writes poll(2)'s revents into `ready`, POLLERR included, which the next `receive` clears.
-   * Returns the number of ready descriptors, 0 for none, or -errno.
-   */
-  wait(fds: Int32Array, count: number, ready: Int32Array, timeoutMs: number): number;
-  /**
-   * How a worker's turn begins: `wait` until clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead), then `receive`, from
-   * slot 0 on, from the first descriptor behind fds[0] that is ready. Writes the time into clock[0]. Returns how many
-   * frames it took, or -errno.
+   * How a worker's turn begins: blocks the thread until one of the first `count` (up to 64) descriptors is readable or in
+   * error, or it is clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead); then does `receive`, from slot 0 on, from the
+   * first descriptor behind fds[0] that is ready. Writes poll(2)'s revents into `ready`, POLLERR included, which the next
+   * `receive` clears, and the time into clock[0]. Returns how many frames it took, or -errno of `receive`; throws where
+   * waiting itself fails.
    */
   next(
     fds: Int32Array,
@@ -59,7 +55,7 @@ export interface NativeSockets {
     batch: Int32Array,
     max: number,
   ): number;
-  /** A descriptor that wakes `wait` and `next` from any thread. */
+  /** A descriptor that wakes `next` from any thread. */
   createEvent(): number;
   signalEvent(fd: number): void;
   clearEvent(fd: number): void;
@@ -69,6 +65,8 @@ export interface NativeSockets {
 export interface NativeProcess {
   /** No core file, and no debugger of another user: PR_SET_DUMPABLE 0, RLIMIT_CORE 0. */
   hardenProcess(): void;
+  /** Bytes that this process may lock, Infinity where nothing limits them: RLIMIT_MEMLOCK and CAP_IPC_LOCK. */
+  lockedMemory(): number;
   /** Memory that malloc keeps for later goes back to the system. */
   trimMemory(): void;
   /**

@@ -7,6 +7,12 @@
  */
 export type KeyIndex = number & { readonly key: unique symbol };
 
+/**
+ * What comes instead of a key where the provider has no place for one, or may lock no more memory for it: overload, which
+ * peers can bring about, so it is no exception. Names no key: every function refuses it with a RangeError.
+ */
+export const NO_KEY = 0 as KeyIndex;
+
 /** Algorithm of an association key. */
 export const AES_256_GCM = 0;
 export const CHACHA20_POLY1305 = 1;
@@ -73,23 +79,23 @@ export interface CipherProvider {
 
   /** Copies 32 key bytes in and fills `bytes` with zeros. Throws when all key places are taken. */
   importKey(bytes: Uint8Array): KeyIndex;
-  /** A fresh X25519 key pair. */
+  /** A fresh X25519 key pair; its secret may be NO_KEY. */
   generateKeyPair(): { readonly secret: KeyIndex; readonly publicKey: Uint8Array };
   /** The public key of an X25519 secret. */
   publicKey(secret: KeyIndex): Uint8Array;
-  /** X25519 (RFC 7748); undefined when the result is all zero. */
+  /** X25519 (RFC 7748), or NO_KEY; undefined when the result is all zero. */
   exchange(secret: KeyIndex, peer: Uint8Array): KeyIndex | undefined;
-  /** HKDF-SHA-256-Extract (RFC 5869) with the concatenated keys as input keying material. */
+  /** HKDF-SHA-256-Extract (RFC 5869) with the concatenated keys as input keying material, or NO_KEY. */
   extract(salt: Uint8Array, ikm: readonly KeyIndex[]): KeyIndex;
-  /** HKDF-SHA-256-Expand to a 32-byte key. */
+  /** HKDF-SHA-256-Expand to a 32-byte key, or NO_KEY. */
   expand(prk: KeyIndex, info: Uint8Array): KeyIndex;
-  /** HKDF-SHA-256-Expand to key and salt of an AEAD, ready for jobs. */
+  /** HKDF-SHA-256-Expand to key and salt of an AEAD, ready for jobs, or NO_KEY. */
   expandAead(prk: KeyIndex, info: Uint8Array, algorithm: AeadAlgorithm): KeyIndex;
-  /** HKDF-SHA-256-Expand to an HCTR2-AES-256 key, for J_KEY of OP_ENCIPHER and OP_DECIPHER. */
+  /** HKDF-SHA-256-Expand to an HCTR2-AES-256 key, for J_KEY of OP_ENCIPHER and OP_DECIPHER, or NO_KEY. */
   expandWide(prk: KeyIndex, info: Uint8Array): KeyIndex;
-  /** HKDF-SHA-256-Expand to an FF1-AES-256 key, for J_SHORT_KEY. */
+  /** HKDF-SHA-256-Expand to an FF1-AES-256 key, for J_SHORT_KEY, or NO_KEY. */
   expandShort(prk: KeyIndex, info: Uint8Array): KeyIndex;
-  /** HKDF-SHA-256-Expand to the key of OP_MASK. */
+  /** HKDF-SHA-256-Expand to the key of OP_MASK, or NO_KEY. */
   expandMask(prk: KeyIndex, info: Uint8Array): KeyIndex;
   /** HMAC-SHA-256, 32 bytes. */
   mac(key: KeyIndex, data: Uint8Array): Uint8Array;
@@ -98,7 +104,7 @@ export interface CipherProvider {
 
   /**
    * A one-time ticket with which another provider of the same kind in another thread takes a copy of the key; the key
-   * itself never passes through JavaScript. Unclaimed tickets are worthless after `withdraw`.
+   * itself never passes through JavaScript. Unclaimed tickets are worthless after `withdraw`; with NO_KEY a ticket stays.
    */
   grant(key: KeyIndex): bigint;
   claim(ticket: bigint): KeyIndex;

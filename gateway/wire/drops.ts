@@ -171,6 +171,7 @@ export const DROPS = [
     'ここから送っていないメッセージについてのDPRP通知',
   ),
   reason('dprp-budget', 'more DPRP work than this gateway takes on at once', '一度に処理できる量を超えたDPRP処理'),
+  reason('dprp-key-room', 'no memory to lock for the keys of a pair', '鍵用にロックできるメモリがない'),
   /* transform sealed */
   reason('sealed-missing-tag', 'no tag where every packet must bear one', 'すべてのパケットにあるはずの認証タグがない'),
   reason('sealed-forged', 'the tag does not verify', '認証タグが一致しない'),

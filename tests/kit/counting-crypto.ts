@@ -1,5 +1,5 @@
 /** A provider's part that DPRP uses, with a ledger: which keys live, and every use of a key that does not. */
-import type { DprpCrypto, KeyHandle } from '#dprp/spec.ts';
+import { type DprpCrypto, type KeyHandle, NO_KEY } from '#dprp/spec.ts';
 
 export interface CountingCrypto extends DprpCrypto {
   /** Keys that were made and not yet released; imported keys are not counted. */
@@ -8,8 +8,8 @@ export interface CountingCrypto extends DprpCrypto {
   readonly violations: string[];
   /** Calls by name. */
   readonly calls: Record<string, number>;
-  /** From now on every key that would be made is refused, as by a provider without free places. */
-  exhausted: boolean;
+  /** So many keys are still made; then each is refused, as by a provider without free places. */
+  room: number;
 }
 
 export function countingCrypto(inner: DprpCrypto): CountingCrypto {
@@ -27,37 +27,33 @@ export function countingCrypto(inner: DprpCrypto): CountingCrypto {
     dead.delete(key);
     return key;
   };
-  const mayMake = (): void => {
-    if (crypto.exhausted) throw new Error('all key places are taken');
-  };
+  const mayMake = (): boolean => crypto.room-- > 0;
   const crypto: CountingCrypto = {
     aesInHardware: inner.aesInHardware,
     live,
     violations,
     calls,
-    exhausted: false,
+    room: Number.POSITIVE_INFINITY,
     generateKeyPair() {
       use('generateKeyPair');
-      mayMake();
+      if (!mayMake()) return { secret: NO_KEY, publicKey: new Uint8Array(32) };
       const pair = inner.generateKeyPair();
       made(pair.secret);
       return pair;
     },
     exchange(secret, peer) {
       use('exchange', secret);
-      mayMake();
+      if (!mayMake()) return NO_KEY;
       const key = inner.exchange(secret, peer);
       return key === undefined ? undefined : made(key);
     },
     extract(salt, ikm) {
       use('extract', ...ikm);
-      mayMake();
-      return made(inner.extract(salt, ikm));
+      return mayMake() ? made(inner.extract(salt, ikm)) : NO_KEY;
     },
     expand(prk, info) {
       use('expand', prk);
-      mayMake();
-      return made(inner.expand(prk, info));
+      return mayMake() ? made(inner.expand(prk, info)) : NO_KEY;
     },
     mac(key, data) {
       use('mac', key);

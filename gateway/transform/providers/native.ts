@@ -9,6 +9,7 @@ import {
   type KeyIndex,
   MAC_LENGTH,
   MESSAGE_TAG_LENGTH,
+  NO_KEY,
   PUBLIC_KEY_LENGTH,
   SYMMETRIC_KEY_LENGTH,
 } from '../cipher.ts';
@@ -50,7 +51,7 @@ class NativeProvider implements CipherProvider {
 
   exchange(secret: KeyIndex, peer: Uint8Array): KeyIndex | undefined {
     const key = native.exchange(secret, peer);
-    return key === 0 ? undefined : this.#hold(key);
+    return key === -1 ? undefined : this.#hold(key);
   }
 
   extract(salt: Uint8Array, ikm: readonly KeyIndex[]): KeyIndex {
@@ -122,15 +123,15 @@ class NativeProvider implements CipherProvider {
   }
 
   #hold(key: number): KeyIndex {
-    this.#held.add(key as KeyIndex);
+    if (key !== NO_KEY) this.#held.add(key as KeyIndex);
     return key as KeyIndex;
   }
 }
 
 /**
  * A provider whose keys live in the addon. Each thread makes its own; grants cross threads of the process. Throws
- * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread, and at a key of HCTR2
- * or the mask when it is below 64 KiB more for every 78 of them.
+ * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread and 224 KiB for the
+ * process; a key of HCTR2 or the mask is NO_KEY when it is below 64 KiB more for every 78 of them.
  */
 export function createNativeProvider(): CipherProvider {
   return new NativeProvider();

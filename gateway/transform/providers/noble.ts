@@ -17,6 +17,7 @@ import {
   type KeyIndex,
   MESSAGE_NONCE_LENGTH,
   MESSAGE_TAG_LENGTH,
+  NO_KEY,
   PUBLIC_KEY_LENGTH,
   SYMMETRIC_KEY_LENGTH,
 } from '../cipher.ts';
@@ -56,6 +57,7 @@ class NobleProvider implements CipherProvider {
   importKey(bytes: Uint8Array): KeyIndex {
     mustBytes('bytes', bytes, SYMMETRIC_KEY_LENGTH);
     const key = this.#keep(bytes.slice(), FOR_HASHING | FOR_EXCHANGE);
+    if (key === NO_KEY) throw new Error(`all ${KEY_PLACES} key places are taken`);
     bytes.fill(0);
     return key;
   }
@@ -128,8 +130,7 @@ class NobleProvider implements CipherProvider {
 
   release(key: KeyIndex): void {
     const jobKey = this.#jobKeys.get(key);
-    if (jobKey === undefined) this.#find('key', key, FOR_HASHING | FOR_EXCHANGE).bytes.fill(0);
-    for (const part of Object.values(jobKey ?? {})) if (part instanceof Uint8Array) part.fill(0);
+    wipe(jobKey ?? this.#find('key', key, FOR_HASHING | FOR_EXCHANGE));
     this.#keys.delete(key);
     this.#jobKeys.delete(key);
   }
@@ -142,6 +143,7 @@ class NobleProvider implements CipherProvider {
   claim(ticket: bigint): KeyIndex {
     mustTicket(ticket);
     const index = this.#index();
+    if (index === NO_KEY) return NO_KEY;
     const found = this.#grants.take(ticket);
     if (found === undefined) throw new RangeError('ticket: unknown, claimed or withdrawn');
     this.#keys.set(index, { bytes: found.key, uses: found.uses });
@@ -183,20 +185,22 @@ class NobleProvider implements CipherProvider {
   }
 
   #index(): KeyIndex {
-    if (this.#keys.size + this.#jobKeys.size >= KEY_PLACES) throw new Error(`all ${KEY_PLACES} key places are taken`);
+    if (this.#keys.size + this.#jobKeys.size >= KEY_PLACES) return NO_KEY;
     if (this.#next > LAST_INDEX) throw new Error('all key indices were used; start a new provider');
     return this.#next++ as KeyIndex;
   }
 
   #keep(bytes: Uint8Array, uses: number): KeyIndex {
     const index = this.#index();
-    this.#keys.set(index, { bytes, uses });
+    if (index === NO_KEY) wipe({ bytes });
+    else this.#keys.set(index, { bytes, uses });
     return index;
   }
 
   #keepForJobs(key: JobKey): KeyIndex {
     const index = this.#index();
-    this.#jobKeys.set(index, key);
+    if (index === NO_KEY) wipe(key);
+    else this.#jobKeys.set(index, key);
     return index;
   }
 
@@ -216,6 +220,10 @@ class NobleProvider implements CipherProvider {
     const wanted = uses === FOR_EXCHANGE ? 'an X25519 secret' : 'a symmetric key';
     throw new RangeError(`${name}: ${wanted} expected, this key serves for something else`);
   }
+}
+
+function wipe(key: PlainKey | JobKey | { readonly bytes: Uint8Array }): void {
+  for (const part of Object.values(key)) if (part instanceof Uint8Array) part.fill(0);
 }
 
 function mustBytes(name: string, value: Uint8Array, length?: number): void {

@@ -43,7 +43,7 @@ function table(limit?: number) {
       common: 0,
       took: 0,
     };
-    const association = associations.install(pair, agreement, now as Millis);
+    const association = associations.install(pair, agreement, now as Millis)!;
     associations.sendWith(association);
     return association;
   };

@@ -60,7 +60,7 @@ function install(
     common: 0,
     took: 1,
   };
-  return associations.install(pair, agreement, at(now));
+  return associations.install(pair, agreement, at(now))!;
 }
 
 const sealed = (association: Association): SealedState => association.state as SealedState;

@@ -65,21 +65,42 @@ describe('what starts here', () => {
 
   it('a provider without free places is overload, not an exception', () => {
     const world = twoGateways();
-    world.a.crypto.exhausted = true;
+    world.a.crypto.room = 0;
     world.a.dprp.tick(0 as never);
     for (let i = 0; i < 4; i++) world.a.begin({ device: H1, peer: address(i) }, 'packet', 0);
     expect(world.a.names()).toContain('discard overloaded');
-    world.a.crypto.exhausted = false;
-    world.b.crypto.exhausted = true;
+    world.a.crypto.room = Number.POSITIVE_INFINITY;
+    world.b.crypto.room = 0;
     world.a.begin(PAIR_A, 'packet', 0);
     world.run(300);
-    expect(world.b.drops).toContain('dprp-exchange');
-    world.b.crypto.exhausted = false;
+    expect(world.b.drops).toContain('dprp-budget');
+    world.b.crypto.room = Number.POSITIVE_INFINITY;
     world.run(3_000);
     world.a.begin(PAIR_A, 'packet', world.now);
     world.runFor(2_000);
     expectSameKeys(world);
     expectNothingLeft(world.a, world.b);
+  });
+
+  it('whichever key is the first without a place, nothing is left behind, and the next try agrees', () => {
+    for (const side of ['a', 'b'] as const) {
+      let needed = 0;
+      for (let refused = true; refused; needed++) {
+        const world = twoGateways();
+        world[side].crypto.room = needed;
+        world.a.begin(PAIR_A, 'packet', 0);
+        world.run(900);
+        refused = world[side].crypto.room < 0;
+        world[side].crypto.room = Number.POSITIVE_INFINITY;
+        world.run(20_000);
+        world.a.begin(PAIR_A, 'packet', world.now);
+        world.runFor(2_000);
+        expectSameKeys(world);
+        expectNothingLeft(world.a, world.b);
+      }
+      /* An ephemeral, six of a GE met for the first time, five of an agreement. */
+      expect(needed, side).toBeGreaterThan(9);
+    }
   });
 });
 

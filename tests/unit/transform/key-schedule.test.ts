@@ -33,9 +33,9 @@ describe.each(PROVIDERS)('%s', (_, create) => {
     (algorithm) => {
       const provider = create();
       const prk = provider.importKey(new Uint8Array(32).fill(9));
-      const initiator = sealedKeys(provider, prk, TRANSCRIPT, 'initiator', algorithm);
-      const responder = sealedKeys(provider, prk, TRANSCRIPT, 'responder', algorithm);
-      const other = sealedKeys(provider, prk, TRANSCRIPT.toReversed(), 'responder', algorithm);
+      const initiator = sealedKeys(provider, prk, TRANSCRIPT, 'initiator', algorithm)!;
+      const responder = sealedKeys(provider, prk, TRANSCRIPT, 'responder', algorithm)!;
+      const other = sealedKeys(provider, prk, TRANSCRIPT.toReversed(), 'responder', algorithm)!;
       const open = (sendKey: number, receiveKey: number): number => {
         const slab = new Uint8Array(64).fill(0xa5);
         const jobs = new Int32Array(2 * J_STRIDE);

@@ -55,7 +55,7 @@ export class PccomRig extends Rig {
     const generation = options.generation ?? 0;
     const prk = this.provider.importKey(new Uint8Array(32).fill(9));
     const transcript = new Uint8Array(32).fill(generation);
-    const keys = pccomKeys(this.provider, prk, transcript, role, options.keyed === true);
+    const keys = pccomKeys(this.provider, prk, transcript, role, options.keyed === true)!;
     this.provider.release(prk);
     return new PccomState({
       slot: 3,

@@ -17,6 +17,7 @@ import {
   J_TAG,
   J_TAG_LENGTH,
   type KeyIndex,
+  NO_KEY,
   OP_SEAL,
   STATUS_OK,
 } from '#transform/cipher.ts';
@@ -299,14 +300,33 @@ describe.each(PROVIDERS)('%s', (_, create) => {
       expect(() => provider.expandAead(keyOf(ZERO), PROBE, 2 as AeadAlgorithm)).toThrow(RangeError);
     });
 
-    it('says so when all places are taken, and serves again when one is free', () => {
+    it('has no key when all places are taken, and serves again when one is free', () => {
+      const { secret, publicKey } = provider.generateKeyPair();
+      const ticket = provider.grant(secret);
       const taken: KeyIndex[] = [];
       expect(() => {
         for (;;) taken.push(keyOf(ZERO));
       }).toThrow(/all 16384 key places are taken/);
       expect(taken.length).toBeLessThanOrEqual(16_384);
-      expect(() => provider.expand(taken[0], PROBE)).toThrow(/places/);
+      for (const none of [
+        provider.generateKeyPair().secret,
+        provider.exchange(secret, publicKey),
+        provider.extract(PROBE, [taken[0]]),
+        provider.expand(taken[0], PROBE),
+        provider.expandAead(taken[0], PROBE, AES_256_GCM),
+        provider.expandWide(taken[0], PROBE),
+        provider.expandShort(taken[0], PROBE),
+        provider.expandMask(taken[0], PROBE),
+        provider.claim(ticket),
+      ]) {
+        expect(none).toBe(NO_KEY);
+      }
+      expect(() => provider.mac(NO_KEY, PROBE)).toThrow(RangeError);
+      expect(() => provider.release(NO_KEY)).toThrow(RangeError);
       provider.release(taken[1]);
+      const claimed = provider.claim(ticket);
+      expect(provider.publicKey(claimed)).toEqual(publicKey);
+      provider.release(claimed);
       expectKey(keyOf('01'.repeat(32)), '01'.repeat(32));
     });
 

@@ -60,7 +60,7 @@ export class Rig {
 
   state(role: 'initiator' | 'responder', generation = 2, translated: 'own' | 'peer' | 'none' = 'none'): SealedState {
     const prk = this.provider.importKey(new Uint8Array(32).fill(PRK));
-    const keys = sealedKeys(this.provider, prk, TRANSCRIPT, role, AES_256_GCM);
+    const keys = sealedKeys(this.provider, prk, TRANSCRIPT, role, AES_256_GCM)!;
     return new SealedState({
       slot: 5,
       generation,
