@@ -1,6 +1,6 @@
 /**
  * What main and a worker tell each other. Keys travel as one-time tickets (#transform/cipher.ts), never as bytes.
- * A worker waits in poll(2): main posts, then signals the worker's event descriptor.
+ * A worker waits in `native.next`: main posts, then signals the worker's event descriptor.
  */
 import type { Action, GeId, Kind, Mode, Reason, Revocation, TransformName } from '#dprp/spec.ts';
 import type { Verdict } from '#pit/pairs.ts';

@@ -1,10 +1,11 @@
 /**
- * A datapath worker on a thread of its own: waits for frames, timers and words from main, all in one poll(2); nothing is
- * ever awaited.
+ * A datapath worker on a thread of its own: waits for frames, timers and words from main, all in one `native.next`;
+ * nothing is ever awaited.
  *
  *   rehearse ─► ready ─► next (wait, take frames) ─► messages from main ─► turn ─► news to main ─► next
  *
- * Main owns the sockets and lends them. The thread owns its keys, PIT shard, hold queue and negotiations; it shares nothing with other workers.
+ * Main owns the sockets and lends them. The thread owns its keys, PIT shard, hold queue and negotiations; it shares
+ * nothing with other workers.
  */
 import { flushCompileCache } from 'node:module';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';

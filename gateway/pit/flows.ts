@@ -191,9 +191,9 @@ export class FlowTable {
   }
 
   /**
-   * TCP flows of a pair, two words each: ports, the device's ‖ the peer's, and the sequence number behind the newest byte
-   * from the device. Its row may have been another pair's before. Control path: walks the pair's connections, and ends
-   * behind `limit` of them.
+   * TCP flows of a pair, two words each: ports, the device's ‖ the peer's, and the sequence number behind the newest
+   * byte from the device. Its row may have been another pair's before. Control path: walks the pair's connections, and
+   * ends behind `limit` of them.
    */
   connectionsOf({ row: pair, device, peer, ipVersion }: FlowsPair, limit: number): Int32Array {
     const protocol = (ipVersion << 8) | PROTO_TCP;

@@ -33,7 +33,7 @@ export function treeWith(...scripts: readonly string[]): Tree {
   };
 }
 
-/** Writes sources of an addon and a compiler, to be named by CC, that puts the word it is given first into its output. */
+/** Writes sources of an addon, and a compiler that makes a file of them without reading any; CC is to name it. */
 export function addAddon(tree: Tree): { readonly CC: string } {
   for (const processor of ['x64', 'arm64']) {
     tree.write(`node_modules/node-linux-${processor}/include/node/node_version.h`, '#define NODE_MAJOR_VERSION 24\n');
