@@ -56,6 +56,12 @@ enum {
     J_SEGMENT = J_TAG_LENGTH
 };
 
+/* J_OP, J_STATUS, and the algorithm of an AEAD key; the same values as gateway/transform/cipher.ts.
+ */
+enum { OP_SEAL, OP_OPEN, OP_SUM, OP_ENCIPHER, OP_DECIPHER, OP_MASK };
+enum { STATUS_OK, STATUS_FORGED };
+enum { AES_256_GCM, CHACHA20_POLY1305 };
+
 /* A byte range that JavaScript lent for the length of one call. */
 struct bytes {
     uint8_t *data;
@@ -110,6 +116,5 @@ bool register_kdf(napi_env env, napi_value exports);
 bool register_messages(napi_env env, napi_value exports);
 bool register_grants(napi_env env, napi_value exports);
 bool register_ciphers(napi_env env, napi_value exports);
-bool register_checksum(napi_env env, napi_value exports);
 
 #endif

@@ -1,4 +1,4 @@
-/* The Internet checksum (RFC 1071), for the datapath's checks and for the ciphers' sum jobs. */
+/* The Internet checksum (RFC 1071), for the ciphers' sum jobs. */
 #include "addon.h"
 
 #include <string.h>
@@ -38,28 +38,4 @@ uint32_t sum16(const uint8_t *data, size_t length, uint32_t initial) {
         odd = add_carry(odd, word[0]);
     }
     return fold((uint64_t)__builtin_bswap16((uint16_t)fold(add_carry(even, odd))) + initial);
-}
-
-/* checksum(bytes, offset, length, initial): number */
-static napi_value checksum(napi_env env, napi_callback_info info) {
-    napi_value args[4];
-    size_t count = 4;
-    struct bytes bytes;
-    int32_t offset, length, initial;
-    if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
-        !arg_bytes(env, args[0], "bytes", &bytes) ||
-        !arg_int(env, args[1], "offset", 0, INT32_MAX, &offset) ||
-        !arg_int(env, args[2], "length", 0, INT32_MAX, &length) ||
-        !arg_int(env, args[3], "initial", 0, INT32_MAX, &initial)) {
-        return NULL;
-    }
-    if (!range_fits(bytes.length, offset, length)) {
-        return throw_range(env, "offset and length: a range inside bytes expected");
-    }
-    return js_int(env, (int32_t)sum16(bytes.data + offset, (size_t)length, (uint32_t)initial));
-}
-
-bool register_checksum(napi_env env, napi_value exports) {
-    static const native_function functions[] = {{"checksum", checksum}};
-    return register_functions(env, exports, functions, 1);
 }

@@ -14,9 +14,6 @@
 #include <sys/auxv.h>
 #endif
 
-enum { OP_SEAL, OP_OPEN, OP_SUM, OP_ENCIPHER, OP_DECIPHER, OP_MASK };
-enum { STATUS_OK, STATUS_FORGED };
-enum { AES_256_GCM, CHACHA20_POLY1305 };
 /* HCTR2 begins here, FF1 ends below. */
 enum { WIDE_FROM = 16 };
 

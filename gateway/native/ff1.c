@@ -12,16 +12,6 @@
 
 enum { BLOCK = 16, ROUNDS = 10 };
 
-EVP_CIPHER_CTX *ff1_key(const uint8_t bytes[32]) {
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    if (context != NULL &&
-        EVP_CipherInit_ex2(context, EVP_aes_256_ecb(), bytes, NULL, 1, NULL) == 1) {
-        return context;
-    }
-    EVP_CIPHER_CTX_free(context);
-    return NULL;
-}
-
 /* One step of CBC-MAC. */
 static bool absorb(EVP_CIPHER_CTX *context, uint8_t sum[BLOCK], const uint8_t block[BLOCK]) {
     for (int i = 0; i < BLOCK; i++) {

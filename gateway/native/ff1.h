@@ -7,10 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* NULL when OpenSSL fails. */
-EVP_CIPHER_CTX *ff1_key(const uint8_t bytes[32]);
-
-/* Source and destination are equal or apart. False when OpenSSL fails. */
+/* `context` enciphers with AES-256 (aes_256 in hctr2.h). Source and destination are equal or apart.
+ * False when OpenSSL fails. */
 bool ff1_run(EVP_CIPHER_CTX *context, const uint8_t *tweak, size_t tweak_length,
              const uint8_t *source, uint8_t *destination, size_t length, bool deciphering);
 

@@ -76,14 +76,14 @@ enum level best_level(void) {
         return LEVEL_VAES;
     }
     return LEVEL_CLMUL;
-#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#elif defined(__aarch64__)
     return getauxval(AT_HWCAP) & HWCAP_PMULL ? LEVEL_CLMUL : LEVEL_PORTABLE;
 #else
     return LEVEL_PORTABLE;
 #endif
 }
 
-static EVP_CIPHER_CTX *schedule(const uint8_t bytes[32], int encrypting) {
+EVP_CIPHER_CTX *aes_256(const uint8_t bytes[32], int encrypting) {
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     if (context != NULL &&
         EVP_CipherInit_ex2(context, EVP_aes_256_ecb(), bytes, NULL, encrypting, NULL) == 1) {
@@ -104,8 +104,8 @@ static bool derive_blocks(struct hctr2_key *key, const uint8_t bytes[32], uint8_
         return true;
     }
 #endif
-    key->encryptor = schedule(bytes, 1);
-    key->decryptor = schedule(bytes, 0);
+    key->encryptor = aes_256(bytes, 1);
+    key->decryptor = aes_256(bytes, 0);
     return key->encryptor != NULL && key->decryptor != NULL &&
            EVP_Cipher(key->encryptor, out, zero_and_one, 2 * BLOCK) == 2 * BLOCK;
 }
@@ -113,14 +113,14 @@ static bool derive_blocks(struct hctr2_key *key, const uint8_t bytes[32], uint8_
 bool hctr2_derive(struct hctr2_key *key, enum level level, const uint8_t bytes[32]) {
     uint8_t blocks[2 * BLOCK];
     key->level = level;
-    if (!derive_blocks(key, bytes, blocks)) {
-        return false;
+    const bool derived = derive_blocks(key, bytes, blocks);
+    if (derived) {
+        memcpy(key->powers[POWERS - 1], blocks, BLOCK);
+        memcpy(key->whitening, blocks + BLOCK, BLOCK);
     }
-    memcpy(key->powers[POWERS - 1], blocks, BLOCK);
-    memcpy(key->whitening, blocks + BLOCK, BLOCK);
     OPENSSL_cleanse(blocks, sizeof blocks);
-    for (int i = POWERS - 1; i > 0; i--) {
+    for (int i = POWERS - 1; derived && i > 0; i--) {
         polyval_multiply(key->powers[i - 1], key->powers[i], key->powers[POWERS - 1]);
     }
-    return true;
+    return derived;
 }

@@ -66,11 +66,7 @@ static bool run_stream(uint8_t sum[BLOCK], const struct hctr2_key *key, lanes s,
         const size_t part = length < sizeof stream ? length : sizeof stream;
         const unsigned bytes = (unsigned)((part + BLOCK - 1) / BLOCK * BLOCK);
         for (size_t i = 0; i < bytes; i += BLOCK, counter++) {
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-            put(stream + i, s ^ (lanes){__builtin_bswap64(counter), 0});
-#else
             put(stream + i, s ^ (lanes){counter, 0});
-#endif
         }
         if (EVP_Cipher(key->encryptor, stream, stream, bytes) != (int)bytes) {
             return false;

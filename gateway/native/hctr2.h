@@ -60,6 +60,9 @@ static inline void hctr2_next(struct hctr2_prefix *prefix, size_t segment) {
 /* What this processor can do. hctr2-key.c */
 enum level best_level(void);
 
+/* AES-256 by OpenSSL, of whole blocks in one direction; NULL when OpenSSL fails. hctr2-key.c */
+EVP_CIPHER_CTX *aes_256(const uint8_t bytes[32], int encrypting);
+
 /* Derives everything from 32 bytes; false when OpenSSL fails. hctr2-key.c */
 bool hctr2_derive(struct hctr2_key *key, enum level level, const uint8_t bytes[32]);
 

@@ -1,5 +1,4 @@
 /* HKDF-SHA-256 (RFC 5869) and HMAC-SHA-256 (RFC 2104). */
-#include "ff1.h"
 #include "keys.h"
 
 #include <openssl/crypto.h>
@@ -34,7 +33,9 @@ static bool expand_to(struct keys *keys, const struct place *prk, struct bytes i
         return true;
     }
     bool ok = hmac(keys, prk->key, KEY_LENGTH, t2, block);
-    memcpy(second, block, SALT_LENGTH);
+    if (ok) {
+        memcpy(second, block, SALT_LENGTH);
+    }
     OPENSSL_cleanse(block, sizeof block);
     return ok;
 }
@@ -97,7 +98,7 @@ static napi_value expand_aead(napi_env env, napi_callback_info info) {
     }
     struct place *prk = arg_key(env, keys, args[0], "prk", FOR_HASHING);
     if (prk == NULL || !arg_bytes(env, args[1], "info", &label) ||
-        !arg_int(env, args[2], "algorithm", 0, 1, &algorithm)) {
+        !arg_int(env, args[2], "algorithm", AES_256_GCM, CHACHA20_POLY1305, &algorithm)) {
         return NULL;
     }
     struct place *place = take_key(keys, FOR_JOBS);
@@ -118,7 +119,7 @@ static bool derive(struct keys *keys, struct place *place, uint32_t uses,
         return true;
     }
     if (uses == FOR_SHORT) {
-        place->context = ff1_key(bytes);
+        place->context = aes_256(bytes, 1);
         return place->context != NULL;
     }
     place->hctr2 = take_hctr2(keys);

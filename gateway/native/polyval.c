@@ -10,16 +10,10 @@
 static inline uint64_t load64(const uint8_t *at) {
     uint64_t value;
     memcpy(&value, at, sizeof value);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
     return value;
 }
 
 static inline void store64(uint8_t *at, uint64_t value) {
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
     memcpy(at, &value, sizeof value);
 }
 
@@ -125,7 +119,7 @@ CLMUL block swap(block x) {
 CLMUL block modulus(void) {
     return _mm_set1_epi64x((long long)0xc200000000000000);
 }
-#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#elif defined(__aarch64__)
 #include <arm_neon.h>
 #ifdef __clang__
 #define PMULL target("crypto")

@@ -170,8 +170,8 @@ static bool hopeless(int error) {
            error == EBADF || error == ENOTSOCK;
 }
 
-/* Sends what is loaded. sendmmsg does not say why it stopped early: the frame it stopped at is
- * handed over once more, alone, for its errno; a frame that fails then is skipped. */
+/* Sends what is loaded. sendmmsg does not say why it stopped early: all that is left is handed over
+ * once more, for the errno of the first, which is skipped then. */
 static int flush(struct departure *d) {
     const int count = d->frames;
     int done = 0;
