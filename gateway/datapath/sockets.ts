@@ -77,7 +77,8 @@ export class PortSockets implements PortOwner {
 /** Numbers count the interfaces that were opened. */
 export class PcapPorts implements PortOwner {
   readonly #mark: number;
-  readonly #ports: (PcapPort | undefined)[] = [];
+  readonly #ports = new Map<number, PcapPort>();
+  #opened = 0;
   /** By PORT_*; -1 where a port is absent. */
   readonly #numbers: number[] = Array.from({ length: PORTS }, () => -1);
 
@@ -87,18 +88,19 @@ export class PcapPorts implements PortOwner {
 
   open(role: number, name: string, mtu: number): void {
     const port = new PcapPort(name, mtu, { mark: this.#mark, sendBytes: SEND_BYTES });
-    this.#numbers[role] = this.#ports.push(port) - 1;
+    this.#ports.set(this.#opened, port);
+    this.#numbers[role] = this.#opened++;
   }
 
   /** The port of a number that `all` gave and `close` did not take back. */
   at(number: number): PcapPort {
-    const port = this.#ports[number];
+    const port = this.#ports.get(number);
     if (port === undefined) throw new RangeError(`port ${number} is closed`);
     return port;
   }
 
   admit(roles: readonly number[]): void {
-    for (const role of roles) this.#ports[this.#numbers[role]]?.admit();
+    for (const role of roles) this.#ports.get(this.#numbers[role])?.admit();
   }
 
   all(): number[][] {
@@ -113,8 +115,8 @@ export class PcapPorts implements PortOwner {
 
   close(numbers: readonly number[]): void {
     for (const number of numbers) {
-      this.#ports[number]?.close();
-      this.#ports[number] = undefined;
+      this.#ports.get(number)?.close();
+      this.#ports.delete(number);
     }
   }
 

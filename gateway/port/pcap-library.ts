@@ -4,8 +4,9 @@
  * - `cap` works on the main thread only: it watches its descriptor in the process's first event loop.
  * - A link that goes down ends the watching without a word (and ends the process where `cap` was built with assertions:
  *   image/prepare builds it without). Frames can still be sent; to hear again, the interface is opened anew.
- * - A `cap` must not be collected, neither one that could not be opened (it stops what it never began) nor one that was
- *   closed (its handle stays in the event loop's list).
+ * - A `cap` must not be collected once `open` was called, neither where that failed (it would stop what it never began) nor
+ *   after it was closed (its handle stays in the event loop's list). Nor can it be opened again. So each stays, some
+ *   hundred bytes; what it calls and where it puts frames do not.
  * - `cap` cannot choose a direction. libpcap's filter `inbound` can, but it loses the first frame behind every filter; so
  *   the socket is told not to receive what is sent.
  */
@@ -25,6 +26,8 @@ export interface CaptureOptions {
 
 /** One opened interface of `cap`. */
 interface Handle {
+  /** Told the length of each frame. */
+  onFrame: ((length: number) => void) | undefined;
   /** @throws Error with libpcap's words */
   open(device: string, filter: string, bufferBytes: number, frame: Buffer): string;
   send(frame: Buffer, length: number): void;
@@ -35,15 +38,31 @@ interface Handle {
 const BUFFER_BYTES = 8_388_608;
 /** `cap` asks libpcap for this much of a frame; one that fills it may have been longer. */
 export const SNAPSHOT_BYTES = 65_535;
+/** Room for one. */
+export const FRAME_BYTES = SNAPSHOT_BYTES + 1;
 
-let CapHandle: (new () => Handle) | undefined;
-/** Kept from collection: one for each time that an interface was opened, not for each try while its link is down. */
+/** Kept from collection: one for each call of `open`. Ports try it when a link came up, not while it is down. */
 const handles: Handle[] = [];
+let makeHandle: (() => Handle) | undefined;
 
-/** Loaded where it is used only: a gateway with packet sockets does not need it. */
-function handleClass(): new () => Handle {
-  CapHandle ??= (createRequire(import.meta.url)('cap') as { Cap: new () => Handle }).Cap;
-  return CapHandle;
+/** `cap` is loaded where it is used only: a gateway with packet sockets does not need it. */
+function newHandle(): Handle {
+  makeHandle ??= loadCap();
+  const handle = makeHandle();
+  handles.push(handle);
+  return handle;
+}
+
+function loadCap(): () => Handle {
+  const { Cap } = createRequire(import.meta.url)('cap') as { Cap: new () => Omit<Handle, 'onFrame'> };
+  /* `cap` takes the method `emit` once, when it is made: events need no dispatch. */
+  class Listener extends Cap {
+    onFrame: Handle['onFrame'];
+    emit(_event: 'packet', length: number): void {
+      this.onFrame?.(length);
+    }
+  }
+  return () => new Listener();
 }
 
 const ERRNO_OF = new Map([...getSystemErrorMap()].map(([number, [, words]]) => [words, -number]));
@@ -91,26 +110,17 @@ const NO_SOCKET: CaptureError['text'] = {
 export class Capture {
   readonly #handle: Handle;
   readonly #fd: number;
-  /** Where libpcap puts the frame of which `onFrame` tells the length. */
-  readonly frame = Buffer.alloc(SNAPSHOT_BYTES + 1);
 
   /**
-   * Opens an Ethernet interface for frames that come in. `onFrame` is called on the event loop, for one frame after the
-   * other; it keeps what it needs of `frame`.
+   * Opens an Ethernet interface for frames that come in. Each is put into `frame`, of FRAME_BYTES, then `onFrame` is called
+   * with its length, on the event loop; it keeps what it needs of it.
    * @throws CaptureError; Error with libpcap's words, for a link that is down as well
    */
-  constructor(name: string, { mark, sendBytes }: CaptureOptions, onFrame: (length: number) => void) {
-    const Handle = handleClass();
-    /* `cap` takes the method `emit` once, when it is made: events need no dispatch. */
-    class Listener extends Handle {
-      emit(_event: 'packet', length: number): void {
-        onFrame(length);
-      }
-    }
-    this.#handle = new Listener();
-    handles.push(this.#handle);
+  constructor(name: string, { mark, sendBytes }: CaptureOptions, frame: Buffer, onFrame: (length: number) => void) {
+    this.#handle = newHandle();
     const before = sockets();
-    const type = this.#handle.open(name, '', BUFFER_BYTES, this.frame);
+    const type = this.#handle.open(name, '', BUFFER_BYTES, frame);
+    this.#handle.onFrame = onFrame;
     try {
       if (type !== 'ETHERNET') throw new CaptureError(notEthernet(type));
       this.#fd = adopt(before, mark, sendBytes);
@@ -137,6 +147,7 @@ export class Capture {
 
   close(): void {
     this.#handle.close();
+    this.#handle.onFrame = undefined;
   }
 }
 

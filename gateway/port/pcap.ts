@@ -27,7 +27,7 @@ import {
 } from '#wire/record.ts';
 import { isJoined, tellJoined } from './chain.ts';
 import { FrameCutter } from './pcap-frames.ts';
-import { Capture, type CaptureOptions, SNAPSHOT_BYTES } from './pcap-library.ts';
+import { Capture, type CaptureOptions, FRAME_BYTES, SNAPSHOT_BYTES } from './pcap-library.ts';
 import { FrameRing } from './pcap-ring.ts';
 import type { Port } from './port.ts';
 import { refuseUnsendable } from './size.ts';
@@ -47,6 +47,8 @@ export class PcapPort implements Port {
   /** Called when a frame comes to wait where none waited. */
   onArrival: (() => void) | undefined;
   readonly #options: CaptureOptions;
+  /** Where libpcap puts each frame. */
+  readonly #frame = Buffer.alloc(FRAME_BYTES);
   #capture: Capture;
   readonly #ring = new FrameRing(RING_BYTES, RING_FRAMES);
   readonly #cutter = new FrameCutter();
@@ -72,8 +74,7 @@ export class PcapPort implements Port {
   }
 
   #open(): Capture {
-    const capture: Capture = new Capture(this.name, this.#options, (length) => this.#arrived(capture.frame, length));
-    return capture;
+    return new Capture(this.name, this.#options, this.#frame, (length) => this.#arrived(length));
   }
 
   /** Lets traffic in; what came before is not received. */
@@ -86,9 +87,9 @@ export class PcapPort implements Port {
     return this.#ring.count;
   }
 
-  #arrived(frame: Buffer, length: number): void {
+  #arrived(length: number): void {
     if (!this.#admitted) return;
-    if (!this.#ring.push(frame, length)) this.#overruns += 1;
+    if (!this.#ring.push(this.#frame, length)) this.#overruns += 1;
     else if (this.#ring.count === 1) this.onArrival?.();
   }
 

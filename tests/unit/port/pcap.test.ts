@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PcapPort } from '#port/pcap.ts';
+import { SNAPSHOT_BYTES } from '#port/pcap-library.ts';
 import { F_GSO_SIZE, F_GSO_TYPE, F_LENGTH, F_STATUS, GSO_TCPV4 } from '#wire/record.ts';
 import { addVeth, enterNewNamespace, run, untilOperational } from './namespace.ts';
 import { type Arrival, Buffers, plainFrame, tcpFrame } from './packets.ts';
@@ -139,6 +140,17 @@ describe('what is the way of libpcap', () => {
     expect(left.takeErrors()).toBe(1);
     sendPlain(right, 70);
     expect(await lengths(left, 1)).toEqual([70]);
+  });
+
+  test('a link that comes and goes takes no memory for frames each time', () => {
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 8; i++) {
+      run('ip link set left down');
+      run('ip link set left up');
+      untilOperational('left', 'right');
+      expect(left.takeErrors()).toBe(1);
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * SNAPSHOT_BYTES);
   });
 
   test('after it was closed everything sent gets ENXIO', () => {
