@@ -129,6 +129,7 @@ const OF_THE_ADDON = [
   'tests/unit/native/',
   'tests/unit/port/packet',
   'tests/unit/port/fanout',
+  'tests/unit/port/pcap.test',
   'tests/unit/transform/providers',
 ];
 /** Looks for keys in the process's memory: the sanitizer keeps what was freed, so that is for the addon as it is shipped. */
