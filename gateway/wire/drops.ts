@@ -56,11 +56,7 @@ export const DROPS = [
     'the address was protected before; no plaintext goes to it',
     '以前に保護された宛先のため平文では送らない',
   ),
-  reason(
-    'refused-protected-prefix',
-    'the address lies in a protected prefix',
-    '保護対象のプレフィックスに含まれる宛先',
-  ),
+  reason('refused-protected-prefix', 'the address is in a protected prefix', '保護対象のプレフィックスに含まれる宛先'),
   reason(
     'refused-negotiation',
     'the negotiation with the far gateway failed',
@@ -148,11 +144,7 @@ export const DROPS = [
     '既知のネゴシエーションに属さない(遅延・再送・誤配)',
   ),
   reason('dprp-hash-chain', 'does not continue the message before it', '直前のメッセージと連鎖していない'),
-  reason(
-    'dprp-mac',
-    'not made by the gateway that its statement names',
-    '証明書の示すゲートウェイが作成したものではない',
-  ),
+  reason('dprp-mac', 'not made by the gateway its statement names', '証明書の示すゲートウェイが作成したものではない'),
   reason('dprp-exchange', 'the key exchange gives no usable secret', '鍵交換で有効な秘密が得られない'),
   reason(
     'dprp-decision',
