@@ -151,6 +151,7 @@ static napi_value layout(napi_env env, napi_callback_info info) {
         {"CHACHA20_POLY1305", CHACHA20_POLY1305},
         {"TWEAK_SEQUENCE", TWEAK_SEQUENCE},
         {"TWEAK_MAX", TWEAK_MAX},
+        {"WIDE_FROM", WIDE_FROM},
     };
     napi_value out;
     if (napi_create_object(env, &out) != napi_ok) {

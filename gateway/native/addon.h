@@ -62,6 +62,10 @@ enum { OP_SEAL, OP_OPEN, OP_SUM, OP_ENCIPHER, OP_DECIPHER, OP_MASK };
 enum { STATUS_OK, STATUS_FORGED };
 enum { AES_256_GCM, CHACHA20_POLY1305 };
 
+/* Bytes of a segment: HCTR2 begins here, FF1 ends below; the same value as
+ * gateway/transform/cipher.ts. */
+enum { WIDE_FROM = 16 };
+
 /* A byte range that JavaScript lent for the length of one call. */
 struct bytes {
     uint8_t *data;

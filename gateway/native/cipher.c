@@ -14,9 +14,6 @@
 #include <sys/auxv.h>
 #endif
 
-/* HCTR2 begins here, FF1 ends below. */
-enum { WIDE_FROM = 16 };
-
 /* One context serves both directions: neither algorithm's key schedule depends on it. */
 bool key_aead(struct place *place, int32_t algorithm, const uint8_t key[KEY_LENGTH]) {
     place->context = EVP_CIPHER_CTX_new();

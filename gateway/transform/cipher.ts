@@ -58,6 +58,8 @@ export const J_SEGMENT = 8;
 /** Where a tweak holds the TCP sequence number. */
 export const TWEAK_SEQUENCE = 8;
 export const TWEAK_MAX = 256;
+/** Bytes of a segment: HCTR2 begins here, FF1 ends below. */
+export const WIDE_FROM = 16;
 
 export const STATUS_OK = 0;
 /** The tag does not verify, or, of another job, the cipher failed; the destination holds zeros. */

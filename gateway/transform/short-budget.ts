@@ -5,10 +5,9 @@
  */
 import { FORM_FRAGMENT, type Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
+import { WIDE_FROM } from './cipher.ts';
 import { clearEnd, contentEnd } from './datagram.ts';
 
-/** HCTR2 begins here, FF1 ends below. */
-export const SHORT_BELOW = 16;
 /**
  * Payloads of one direction of a worker in one second, by provider. Measured on the 2-core development machine: FF1 takes
  * 0.4 µs of `native` (HCTR2 0.04 µs for 16 bytes, 0.3 µs for 1,448) and 140 µs of `noble`, so they cost about 40 and 140 ms
@@ -26,9 +25,9 @@ function shortPayloads(frame: Frame): number {
   const length = contentEnd(frame) - clearEnd(frame);
   const step = frame.gsoType === GSO_NONE ? length : frame.gsoSize;
   if (length === 0) return 0;
-  if (step < SHORT_BELOW) return Math.ceil(length / step);
+  if (step < WIDE_FROM) return Math.ceil(length / step);
   const last = length % step;
-  return last > 0 && last < SHORT_BELOW ? 1 : 0;
+  return last > 0 && last < WIDE_FROM ? 1 : 0;
 }
 
 export class ShortBudget {

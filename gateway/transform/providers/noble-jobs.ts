@@ -29,6 +29,7 @@ import {
   STATUS_OK,
   TWEAK_MAX,
   TWEAK_SEQUENCE,
+  WIDE_FROM,
 } from '../cipher.ts';
 import { decipherShort, encipherShort, type ShortKey } from './noble-short.ts';
 import { decipherWide, encipherWide, type MaskKey, maskOf, type WideKey } from './noble-wide.ts';
@@ -45,9 +46,6 @@ export type JobKey = AeadKey | WideKey | ShortKey | MaskKey;
 
 /** The key for jobs that an index names, undefined when it names none. */
 export type FindKey = (index: number) => JobKey | undefined;
-
-/** HCTR2 begins here, FF1 ends below. */
-const WIDE_FROM = 16;
 
 /** Checks all jobs, then runs them in order. Throws RangeError or TypeError, having run none. */
 export function runJobs(find: FindKey, slab: Uint8Array, jobs: Int32Array, count: number): void {
