@@ -1,12 +1,14 @@
 /**
  * A device whose frames lie about themselves: about segments, unfinished checksums, what they carry. Each is refused by
- * the kernel, or passes in the size that the links have, or is dropped by name; and the next good frame passes.
+ * the kernel, or arrives in the size that the links have, or is dropped by name; and the next good frame passes.
  *
- *   h1, who lies ── [ge-a] ── wan ── [ge-b] ── h2        links as they come: superpackets travel as they are
+ *   h1, who lies ── [ge-a] ── wan ── [ge-b] ── h2        links as they come: superpackets travel as they are,
+ *                                                        on the last one cut into what a cable would carry
  *
  * Between the second addresses of h1 and h2 nothing is sealed: exceptions of both gateways name them.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Capture } from '#kit/capture.ts';
 import { Lab } from '#kit/lab.ts';
 import { ping } from '#kit/programs/ping.ts';
 import { RawSender, type VnetHeader } from '#kit/programs/raw-sender.ts';
@@ -23,7 +25,12 @@ const GSO_UDP = 3;
 const GRE = 47;
 const IPIP = 4;
 const VXLAN_PORT = 4_789;
+const TCP = 6;
 const TCP_HEADER = 20;
+const UDP_HEADER = 8;
+const FRAGMENT_OFFSET = 0x1fff;
+/** Bytes of a frame. */
+const LARGEST = IP + 1_500;
 const TCP_CHECKSUM = 16;
 const UDP_CHECKSUM = 6;
 
@@ -48,7 +55,7 @@ interface Lie {
   readonly what: string;
   readonly frame: (ends: Ends) => Uint8Array;
   readonly says?: VnetHeader;
-  /** What becomes of it: the kernel's error where it goes no further than the sender, a drop of ge-a's, or `passes`. */
+  /** What becomes of it: the kernel's error where it goes no further than the sender, a drop of ge-a's, or `arrives`. */
   readonly sealed: string;
   readonly plain: string;
 }
@@ -62,7 +69,7 @@ const LIES: readonly Lie[] = [
     what: 'segments of TCP that are larger than the port carries',
     frame: (e) => stream(e, 9_000),
     says: { ...partialTcp, gsoType: GSO_TCPV4, gsoSize: 3_000 },
-    sealed: 'passes',
+    sealed: 'arrives',
     plain: 'too-big',
   },
   {
@@ -75,7 +82,7 @@ const LIES: readonly Lie[] = [
     what: 'one segment that is larger than its whole content',
     frame: (e) => stream(e, 800),
     says: { ...partialTcp, gsoType: GSO_TCPV4, gsoSize: 60_000 },
-    ...both('passes'),
+    ...both('arrives'),
   },
   {
     what: 'segments of no bytes',
@@ -183,7 +190,7 @@ const LIES: readonly Lie[] = [
     says: { flags: VNET_DATA_VALID },
     /* The sender's word counts for nothing with the kernel: nobody has verified it. Plain frames are passed as they are. */
     sealed: 'bad-checksum',
-    plain: 'passes',
+    plain: 'arrives',
   },
   /* what is not there */
   {
@@ -211,9 +218,27 @@ const LIES: readonly Lie[] = [
     frame: (e) => udp(e, 9, 9, bytes(3_000)),
     says: { ...partialUdp, gsoType: GSO_UDP, gsoSize: 1_400 },
     /* The kernel makes fragments of it. */
-    ...both('passes'),
+    ...both('arrives'),
   },
 ];
+
+/** All that TCP segments and datagrams bear, whole or in fragments. */
+function payloadBytes(frames: readonly Uint8Array[]): number {
+  let total = 0;
+  for (const frame of frames) {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    const header = frame[IP + 9] === TCP ? (frame[L4 + 12] >>> 4) * 4 : UDP_HEADER;
+    const laterFragment = (view.getUint16(IP + 6) & FRAGMENT_OFFSET) !== 0;
+    total += view.getUint16(IP + 2) - (L4 - IP) - (laterFragment ? 0 : header);
+  }
+  return total;
+}
+
+/** Counters that have grown, and by how much. */
+function grown(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): [string, number][] {
+  const steps = Object.keys(after).map((name): [string, number] => [name, after[name] - (before[name] ?? 0)]);
+  return steps.filter(([, step]) => step !== 0);
+}
 
 let lab: Lab;
 let net: BridgeLab;
@@ -235,20 +260,31 @@ beforeAll(async () => {
   });
   ends = { sealed: pair([H1.v4, H2.v4]), plain: pair([PLAIN.h1, PLAIN.h2]) };
   expect((await ping(net.h1, H2.v4, { wait: 1 })).answered).toBe(1);
+  await net.b.machine.run('ethtool', '-K', 'inner', 'tso', 'off', 'gso', 'off');
+  await net.h2.run('ethtool', '-K', 'eth0', 'gro', 'off');
   sender = await RawSender.start(lab, net.h1, 'eth0');
 });
 afterAll(() => lab.remove());
 
 describe.each(['sealed', 'plain'] as const)('%s', (path) => {
   test.each(LIES)('$what', async (lie) => {
-    const before = await net.a.drops();
-    const answer = await sender.send(lie.frame(ends[path]), lie.says);
+    const before = [await net.a.drops(), await net.b.drops()];
+    const filter = ['src', 'host', ends[path].from.v4, 'and', '(tcp', 'or', 'udp)'];
+    const look = await Capture.start(lab, net.h2, 'eth0', { direction: 'in', filter });
+    const frame = lie.frame(ends[path]);
+    const answer = await sender.send(frame, lie.says);
     /* The next good frame passes; by then the one before has met its fate. */
     expect((await ping(net.h1, H2.v4, { wait: 1 })).answered).toBe(1);
-    const after = await net.a.drops();
-    const dropped = Object.keys(after).filter((name) => after[name] !== before[name]);
-    const outcome = answer !== 'sent' ? answer : dropped.join(', ') || 'passes';
-    expect(outcome).toBe(lie[path]);
-    for (const name of dropped) expect(after[name] - (before[name] ?? 0)).toBe(1);
+    const arrived = (await look.stop()).map(({ bytes }) => bytes);
+    const drops = [
+      ...grown(before[0], await net.a.drops()),
+      ...grown(before[1], await net.b.drops()).map(([name, step]): [string, number] => [`${name} by ge-b`, step]),
+    ];
+    const named = [answer === 'sent' ? [] : answer, drops.map(([name]) => name)].flat();
+    const whole = arrived.length > 0 && payloadBytes(arrived) === payloadBytes([frame]);
+    expect(named.join(', ') || (whole ? 'arrives' : 'is lost')).toBe(lie[path]);
+    expect(drops.every(([, step]) => step === 1)).toBe(true);
+    if (lie[path] !== 'arrives') expect(arrived).toEqual([]);
+    expect(arrived.filter(({ length }) => length > LARGEST)).toEqual([]);
   });
 });
