@@ -198,19 +198,27 @@ static napi_value adopt_socket(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* takeOverruns(fd): number */
+/* takeOverruns(fd, accepted?: Int32Array): number */
 static napi_value take_overruns(napi_env env, napi_callback_info info) {
-    napi_value args[1];
-    size_t count = 1;
-    int32_t fd;
+    napi_value args[2];
+    size_t count = 2, columns = 0;
+    int32_t fd, *accepted = NULL;
     struct tpacket_stats stats;
     socklen_t size = sizeof stats;
     if (napi_get_cb_info(env, info, &count, args, NULL, NULL) != napi_ok ||
-        !arg_int(env, args[0], "fd", 0, INT32_MAX, &fd)) {
+        !arg_int(env, args[0], "fd", 0, INT32_MAX, &fd) ||
+        (count > 1 && !arg_int32s(env, args[1], "accepted", &accepted, &columns))) {
         return NULL;
+    }
+    if (count > 1 && columns == 0) {
+        return throw_range(env, "accepted: one number expected");
     }
     if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) {
         return throw_errno(env, "PACKET_STATISTICS", errno);
+    }
+    if (accepted != NULL) {
+        /* tp_packets counts what was dropped, too. It wraps as the sum does. */
+        *accepted = (int32_t)((uint32_t)*accepted + stats.tp_packets - stats.tp_drops);
     }
     return js_int(env, (int32_t)(stats.tp_drops & INT32_MAX));
 }

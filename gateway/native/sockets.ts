@@ -22,8 +22,10 @@ export interface NativeSockets {
    * it receives nothing that is sent. RangeError for another kind of file.
    */
   adoptSocket(fd: number, mark: number, sendBytes: number): void;
-  /** Frames the kernel dropped for want of buffer since the last call. */
-  takeOverruns(fd: number): number;
+  /**
+   * Frames the kernel dropped for want of buffer since the last call. Adds to accepted[0], modulo 2^32, how many it took in.
+   */
+  takeOverruns(fd: number, accepted?: Int32Array): number;
   /** Closes a packet socket or an event; RangeError for another kind of file. */
   closeSocket(fd: number): void;
 

@@ -110,6 +110,9 @@ const NO_SOCKET: CaptureError['text'] = {
 export class Capture {
   readonly #handle: Handle;
   readonly #fd: number;
+  /** Frames that the kernel took in, as far as it was asked, and those that came from there; modulo 2^32. */
+  readonly #accepted = new Int32Array(1);
+  #heard = 0;
 
   /**
    * Opens an Ethernet interface for frames that come in. Each is put into `frame`, of FRAME_BYTES, then `onFrame` is called
@@ -120,7 +123,10 @@ export class Capture {
     this.#handle = newHandle();
     const before = sockets();
     const type = this.#handle.open(name, '', BUFFER_BYTES, frame);
-    this.#handle.onFrame = onFrame;
+    this.#handle.onFrame = (length) => {
+      this.#heard = (this.#heard + 1) | 0;
+      onFrame(length);
+    };
     try {
       if (type !== 'ETHERNET') throw new CaptureError(notEthernet(type));
       this.#fd = adopt(before, mark, sendBytes);
@@ -142,7 +148,12 @@ export class Capture {
 
   /** Frames the kernel dropped for want of buffer since the last call. */
   takeOverruns(): number {
-    return native.takeOverruns(this.#fd);
+    return native.takeOverruns(this.#fd, this.#accepted);
+  }
+
+  /** Frames that lay in the kernel's buffer when `takeOverruns` was called last, and have not come since. */
+  get unread(): number {
+    return (this.#accepted[0] - this.#heard) | 0;
   }
 
   close(): void {

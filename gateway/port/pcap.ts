@@ -169,6 +169,8 @@ export class PcapPort implements Port {
     }
     this.#deaf = false;
     this.#overruns += deaf.takeOverruns();
+    /* The kernel went on to collect for it, and nobody reads that any more. */
+    this.#errors += deaf.unread;
     deaf.close();
   }
 

@@ -59,6 +59,13 @@ describe('bounds', () => {
     native.closeSocket(event);
   });
 
+  test('what was taken in is added where there is room for a number', () => {
+    const event = native.createEvent();
+    expect(() => native.takeOverruns(event, new Int32Array(0))).toThrow(/accepted/);
+    expect(() => native.takeOverruns(event, new Int32Array(1))).toThrow(/PACKET_STATISTICS/);
+    native.closeSocket(event);
+  });
+
   test('a descriptor that is no socket is an error code, not an exception', () => {
     const event = native.createEvent();
     expect(native.receive(event, slab, batch, 0, 1)).toBeLessThan(0);

@@ -153,6 +153,25 @@ describe('what is the way of libpcap', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * SNAPSHOT_BYTES);
   });
 
+  test.each([
+    ['a look', () => left.takeErrors()],
+    ['a frame that is sent', () => sendPlain(left, 60) && left.takeErrors()],
+  ])('what came while nothing was heard is counted, when %s finds it', async (_, find) => {
+    sendPlain(right, 70, 71);
+    expect(await lengths(left, 2)).toEqual([70, 71]);
+    run('ip link set left down');
+    run('ip link set left up');
+    untilOperational('left', 'right');
+    /* libpcap is told of the link, and hears no more. */
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    for (let i = 0; i < 30; i++) buffers.add(plainFrame(60, i));
+    expect(buffers.send(right).every((status) => status === 0)).toBe(true);
+    expect(find()).toBe(1 + 30);
+    sendPlain(right, 72);
+    expect(await lengths(left, 1)).toEqual([72]);
+    expect(left.takeErrors()).toBe(0);
+  });
+
   test('after it was closed everything sent gets ENXIO', () => {
     left.close();
     expect(sendPlain(left, 60)).toEqual([constants.errno.ENXIO]);
