@@ -1,6 +1,6 @@
 /**
  * Which worker a packet belongs to: a hash of its unordered address pair, so that both directions, on every port, reach
- * the same worker. Written twice on purpose: for the kernel, which shares frames out, and for whoever makes a packet.
+ * the same worker. The kernel shares the frames out; a twin in TypeScript is beside the tests.
  *
  *   EtherType ─► inline tags ─► IPv4 ─► ICMP error? ─► quoted pair ─┐
  *                            └► IPv6 ─► ICMPv6 error? ─► … ─────────┴► hash ─► modulo workers
@@ -22,23 +22,6 @@ import * as bpf from './bpf.ts';
 
 /** 2^32 divided by the golden ratio: odd, and its multiples spread over all bits (Knuth 3, §6.4). */
 const MULTIPLIER = 0x9e3779b1;
-
-/**
- * The worker of a pair of addresses, in either order. Addresses are four 32-bit words, IPv4 as ::ffff:a.b.c.d; for an
- * ICMP error the pair is the quoted packet's.
- */
-export function workerOf(source: Int32Array, destination: Int32Array, workers: number): number {
-  let hash = hashAddress(source) + hashAddress(destination);
-  hash = Math.imul(hash ^ (hash >>> 16), MULTIPLIER);
-  return ((hash ^ (hash >>> 15)) >>> 0) % workers;
-}
-
-function hashAddress(words: Int32Array): number {
-  let hash = 0;
-  for (let i = 0; i < 4; i++) hash = Math.imul(hash ^ words[i], MULTIPLIER);
-  /* Not linear, so that a + b = c + d does not put two pairs of neighbours together. */
-  return (hash ^ (hash >>> 15)) | 0;
-}
 
 /** Extension headers in front of ICMPv6 that the program looks through; behind more of them the outer pair counts. */
 const EXTENSIONS = 4;
@@ -192,6 +175,7 @@ function hash(): Line[] {
       [bpf.XOR_X, 0],
       [bpf.MULTIPLY, MULTIPLIER],
     ]),
+    /* Not linear, so that a + b = c + d does not put two pairs of neighbours together. */
     ...fold(15),
     [bpf.STORE, at],
   ];

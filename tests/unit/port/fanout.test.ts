@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readable } from '#kit/readable.ts';
-import { workerOf } from '#port/fanout.ts';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
+import { workerOf } from './fanout-twin.ts';
 import { addVeth, enterNewNamespace, run } from './namespace.ts';
 import { Buffers, plainFrame, tagged } from './packets.ts';
 
