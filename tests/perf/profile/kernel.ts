@@ -53,19 +53,20 @@ export async function recordStacks(thread: number, seconds: number, file: string
   await run(['perf', 'record', ...how, '--', 'sleep', String(seconds)]);
 }
 
-/** Shares in a recording as `share  place  symbol`, the most first: in functions themselves, and below system calls. */
-export async function symbols(
-  file: string,
-  most: number,
-): Promise<{ readonly self: string[]; readonly below: string[] }> {
-  const report = async (...how: string[]): Promise<string[]> => {
-    const text = await run(['perf', 'report', '--stdio', '-g', 'none', '-i', file, ...how]);
-    return text
-      .split('\n')
-      .filter((l) => /^\s+[\d.]+%/.test(l))
-      .map((l) => l.trimEnd());
-  };
-  const self = await report('--no-children', '-F', 'overhead,dso,sym');
-  const below = await report('--children', '-F', 'overhead_children,sym');
-  return { self: self.slice(0, most), below: below.filter((l) => /__(x64|arm64)_sys_\w+$/.test(l)) };
+/** Symbols in a recording as `share  place  symbol`, the most first. */
+export async function symbols(file: string, most: number): Promise<string[]> {
+  const text = await run([
+    'perf',
+    'report',
+    '--stdio',
+    '--no-children',
+    '-g',
+    'none',
+    '-F',
+    'overhead,dso,sym',
+    '-i',
+    file,
+  ]);
+  const lines = text.split('\n').filter((l) => /^\s+[\d.]+%/.test(l));
+  return lines.slice(0, most).map((l) => l.trimEnd());
 }

@@ -27,6 +27,10 @@ export const messages = {
     en: 'profiles need Linux and root, for network namespaces and perf',
     ja: 'プロファイルの取得にはLinuxとroot権限が必要です(ネットワーク名前空間とperfを使うため)',
   },
+  installing: {
+    en: 'installing Debian packages: {packages}',
+    ja: 'Debianパッケージをインストールしています: {packages}',
+  },
   failed: { en: 'the profile failed: {error}', ja: 'プロファイルの取得に失敗しました: {error}' },
 
   /* what a load achieved */
@@ -46,10 +50,9 @@ export const messages = {
     en: '{box}: symbols, kernel and addon too ({rate} while recorded)',
     ja: '{box}: カーネルとアドオンを含むシンボル(記録中{rate})',
   },
-  'below-calls': { en: 'below system calls:', ja: 'システムコール以下:' },
   files: {
-    en: '{folder}/: .cpuprofile (Chrome, speedscope), .folded (flamegraph.pl, speedscope), .perf.data (perf report)',
-    ja: '{folder}/: .cpuprofile(Chrome、speedscope)、.folded(flamegraph.pl、speedscope)、.perf.data(perf report)',
+    en: '{folder}/: .svg (flame graphs), .folded (speedscope), .cpuprofile (Chrome, speedscope), .perf.data (perf report)',
+    ja: '{folder}/: .svg(フレームグラフ)、.folded(speedscope)、.cpuprofile(Chrome、speedscope)、.perf.data(perf report)',
   },
 
   /* the table of counters */
@@ -70,6 +73,24 @@ export const messages = {
   'frames-per-send': { en: 'frames per send call', ja: '送信1回あたりのフレーム' },
   'time-user': { en: 'processor, user, %', ja: 'CPU、ユーザモード(%)' },
   'time-kernel': { en: 'processor, kernel, %', ja: 'CPU、カーネル(%)' },
+
+  /* the table of costs */
+  costs: { en: 'what the time goes for', ja: '処理時間の内訳' },
+  'per-frame': { en: 'ns/frame', ja: 'ns/フレーム' },
+  'per-kilobyte': { en: 'ns/kB', ja: 'ns/kB' },
+  'far-end': { en: 'the far end of the link (veth, merging, its sockets)', ja: 'リンクの対向側(veth、結合、ソケット)' },
+  'copied-in': { en: 'receiving: copying', ja: '受信: コピー' },
+  receive: { en: 'receiving: the rest', ja: '受信: その他' },
+  'copied-out': { en: 'sending: copying', ja: '送信: コピー' },
+  cutting: { en: 'sending: cutting superpackets, checksums', ja: '送信: スーパーパケットの分割、チェックサム' },
+  rules: { en: 'sending: the egress rule', ja: '送信: 送出規則' },
+  send: { en: 'sending: the rest', ja: '送信: その他' },
+  waiting: { en: 'waiting', ja: '待機' },
+  cipher: { en: 'ciphers', ja: '暗号処理' },
+  typescript: { en: 'TypeScript', ja: 'TypeScript' },
+  node: { en: 'Node, and the addon beside ciphers', ja: 'Nodeと、暗号以外のアドオン' },
+  kernel: { en: 'the kernel otherwise', ja: 'カーネルのその他' },
+  'all-costs': { en: 'all', ja: '合計' },
 } satisfies Record<string, Text>;
 
 export type MessageKey = keyof typeof messages;

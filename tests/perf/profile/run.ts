@@ -2,7 +2,7 @@
  * Two gateways under load, looked at three times with the same load: by counters alone, by the profilers of V8, by perf.
  * Each look costs something: the throughput that stands beside it says how much.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,13 +12,15 @@ import { Lab } from '#kit/lab.ts';
 import { PROFILES } from '#kit/machine.ts';
 import { iperf, startIperfServer } from '#kit/programs/iperf3.ts';
 import { languageOf } from '#terminal/language.ts';
-import { table } from '#terminal/table.ts';
 import { type BridgeLab, bridge, H2 } from '../../lab/topologies/bridge.ts';
+import { installPackages } from '../packages.ts';
 import { DIRECTIONS, LOADS, Misunderstood, MODES, parseArguments, type Wanted } from './arguments.ts';
-import { type Calls, recordStacks, symbols, systemCalls, threadTime, workerThreads } from './kernel.ts';
-import { type MessageKey, type Say, sayIn } from './messages.ts';
+import { recordStacks, symbols, workerThreads } from './kernel.ts';
+import { type Say, sayIn } from './messages.ts';
 import { FOLDER_VARIABLE, type Probed, socketOf } from './probe.ts';
-import { type CpuProfile, foldedStacks, selfShares } from './summary.ts';
+import { costShares, drawStacks, recordedStacks } from './stacks.ts';
+import { type CpuProfile, selfShares } from './summary.ts';
+import { type Counted, costTable, count, countedTable } from './tables.ts';
 
 /** Before a look, seconds: everything is compiled. */
 const WARM_SECONDS = 2;
@@ -40,6 +42,7 @@ export async function runProfile(words: readonly string[]): Promise<number> {
       console.error(say('needs-root'));
       return 1;
     }
+    await installPackages((names) => console.log(say('installing', { packages: names.join(' ') })));
     await profile(wanted, say);
     return 0;
   } catch (error) {
@@ -97,27 +100,20 @@ async function underLoad({ h1 }: BridgeLab, wanted: Wanted, say: Say, during: ()
 
 /* ---- the looks ------------------------------------------------------------------------------------------------------- */
 
-interface Counted extends Calls {
-  readonly framesIn: number;
-  readonly framesOut: number;
-  readonly bytesIn: number;
-  readonly user: number;
-  readonly system: number;
-}
-
 async function look(net: BridgeLab, wanted: Wanted, sockets: string, say: Say): Promise<void> {
   const boxes = [net.a, net.b];
   const folder = wanted.output;
   mkdirSync(folder, { recursive: true });
-  const name = (box: GatewayBox, ending: string): string =>
-    join(folder, `${wanted.mode}-${wanted.direction}-${box.name}.${ending}`);
+  const name = (box: GatewayBox, ending = ''): string =>
+    join(folder, [`${wanted.mode}-${wanted.direction}-${wanted.load}-${box.name}`, ending].filter(Boolean).join('.'));
 
   await iperf(net.h1, H2.v4, { seconds: WARM_SECONDS });
   const counted: Counted[] = [];
   const free = await underLoad(net, wanted, say, async () => {
     counted.push(...(await Promise.all(boxes.map((b) => count(b, wanted.seconds)))));
   });
-  console.log(`${wanted.mode}, ${wanted.direction}, ${wanted.load}, ${wanted.profile}: ${free}\n`);
+  const headline = `${wanted.mode}, ${wanted.direction}, ${wanted.load}, ${wanted.profile}`;
+  console.log(`${headline}: ${free}\n`);
   console.log(countedTable(boxes, counted, wanted.seconds, say).join('\n'));
 
   let probed: Probed[] = [];
@@ -131,7 +127,6 @@ async function look(net: BridgeLab, wanted: Wanted, sockets: string, say: Say): 
     const each = collections / wanted.seconds;
     copyFileSync(file, name(box, 'cpuprofile'));
     const cpu = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
-    writeFileSync(name(box, 'folded'), `${foldedStacks(cpu).join('\n')}\n`);
     console.log(`\n${say('functions', { box: box.name, rate: sampled })}`);
     console.log(say('collections', { count: each.toFixed(1), time: (collectionMs / wanted.seconds).toFixed(2) }));
     for (const { name: fn, share } of selfShares(cpu).slice(0, FUNCTIONS)) {
@@ -144,56 +139,16 @@ async function look(net: BridgeLab, wanted: Wanted, sockets: string, say: Say): 
   });
   for (const box of boxes) {
     console.log(`\n${say('symbols', { box: box.name, rate: recorded })}`);
-    const { self, below } = await symbols(name(box, 'perf.data'), FUNCTIONS);
-    console.log([...self, say('below-calls'), ...below].join('\n'));
+    console.log((await symbols(name(box, 'perf.data'), FUNCTIONS)).join('\n'));
   }
+  const shares = [];
+  for (const box of boxes) {
+    const stacks = await recordedStacks(name(box, 'perf.data'));
+    await drawStacks(stacks, `${box.name}: ${headline}`, name(box));
+    shares.push(costShares(stacks));
+  }
+  console.log(`\n${costTable(boxes, counted, shares, say).join('\n')}`);
   console.log(`\n${say('files', { folder })}`);
-}
-
-async function count(box: GatewayBox, seconds: number): Promise<Counted> {
-  const thread = workerThreads(box.pid)[0];
-  const ports = async () => (await box.status()).ports.filter((p) => p.role !== 'mgmt');
-  const [before, time] = [await ports(), threadTime(box.pid, thread)];
-  const calls = await systemCalls(thread, seconds);
-  const [after, timeAfter] = [await ports(), threadTime(box.pid, thread)];
-  const grown = (of: 'framesIn' | 'framesOut' | 'bytesIn'): number =>
-    after.reduce((sum, p) => sum + p[of], 0) - before.reduce((sum, p) => sum + p[of], 0);
-  return {
-    ...calls,
-    framesIn: grown('framesIn'),
-    framesOut: grown('framesOut'),
-    bytesIn: grown('bytesIn'),
-    user: timeAfter.user - time.user,
-    system: timeAfter.system - time.system,
-  };
-}
-
-/** A superpacket is one frame here. Both ports count: acknowledgements are frames too. */
-function countedTable(boxes: readonly GatewayBox[], counted: readonly Counted[], seconds: number, say: Say): string[] {
-  const row = (title: MessageKey, of: (c: Counted) => number, digits = 0): string[] => [
-    say(title),
-    ...counted.map((c) =>
-      of(c).toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits }),
-    ),
-  ];
-  return table(
-    [{ title: say('per-second') }, ...boxes.map((b) => ({ title: b.name, right: true }))],
-    [
-      row('frames-in', (c) => c.framesIn / seconds),
-      row('frames-out', (c) => c.framesOut / seconds),
-      row('bytes-per-frame', (c) => c.bytesIn / c.framesIn),
-      row('calls', (c) => c.all / seconds),
-      row('calls-full', (c) => c['with-frames'] / seconds),
-      row('calls-empty', (c) => (c.recvmmsg - c['with-frames']) / seconds),
-      row('calls-send', (c) => c.sendmmsg / seconds),
-      row('calls-wait', (c) => c.ppoll / seconds),
-      row('calls-per-frame', (c) => c.all / c.framesIn, 2),
-      row('frames-per-receive', (c) => c.framesIn / c['with-frames'], 2),
-      row('frames-per-send', (c) => c.framesOut / c.sendmmsg, 2),
-      row('time-user', (c) => (100 * c.user) / seconds, 1),
-      row('time-kernel', (c) => (100 * c.system) / seconds, 1),
-    ],
-  );
 }
 
 /** One word to the probe of a gateway, and what its workers answer. */

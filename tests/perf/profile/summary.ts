@@ -1,4 +1,4 @@
-/** What a .cpuprofile says: the share of time in each function itself, and stacks folded for a flame graph. */
+/** What a .cpuprofile says: the share of time in each function itself. */
 
 interface CallFrame {
   readonly functionName: string;
@@ -56,21 +56,4 @@ export function selfShares(profile: CpuProfile): Share[] {
     if (time > 0) byName.set(nameOf(callFrame), (byName.get(nameOf(callFrame)) ?? 0) + time);
   }
   return [...byName].map(([name, time]) => ({ name, share: time / total })).sort((a, b) => b.share - a.share);
-}
-
-/** One line per stack, `outermost;…;innermost µs`, as flamegraph.pl and speedscope read it. */
-export function foldedStacks(profile: CpuProfile): string[] {
-  const times = selfTimes(profile);
-  const nodes = new Map(profile.nodes.map((n) => [n.id, n]));
-  const folded = new Map<string, number>();
-  const visit = (id: number, above: string): void => {
-    const { callFrame, children = [] } = nodes.get(id)!;
-    const root = callFrame.functionName === '(root)';
-    const stack = root ? '' : `${above === '' ? '' : `${above};`}${nameOf(callFrame).replaceAll(';', ':')}`;
-    const time = times.get(id) ?? 0;
-    if (time > 0) folded.set(stack, (folded.get(stack) ?? 0) + time);
-    for (const child of children) visit(child, stack);
-  };
-  if (profile.nodes.length > 0) visit(profile.nodes[0].id, '');
-  return [...folded].map(([stack, time]) => `${stack} ${time}`);
 }

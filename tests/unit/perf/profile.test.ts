@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Misunderstood, parseArguments } from '../../perf/profile/arguments.ts';
 import { messages, sayIn } from '../../perf/profile/messages.ts';
-import { type CpuProfile, foldedStacks, nameOf, selfShares } from '../../perf/profile/summary.ts';
+import { type CpuProfile, nameOf, selfShares } from '../../perf/profile/summary.ts';
 
 const frame = (functionName: string, url = '', lineNumber = 0) => ({ functionName, url, lineNumber });
 const GATEWAY = 'file:///opt/gscip/gateway';
@@ -39,19 +39,8 @@ test('time in functions themselves adds up over all callers, the most first', ()
   ]);
 });
 
-test('stacks are folded from the outermost, with the time in them', () => {
-  expect(foldedStacks(profile).sort()).toEqual([
-    '(garbage collector) 20',
-    'turn datapath/datapath.ts:164 10',
-    'turn datapath/datapath.ts:164;(anonymous) datapath/lane.ts:2;seal transform/sealed-tcp.ts:10 20',
-    'turn datapath/datapath.ts:164;seal transform/sealed-tcp.ts:10 20',
-    'turn datapath/datapath.ts:164;seal transform/sealed-tcp.ts:10;(addon) 30',
-  ]);
-});
-
-test('a profile without samples has no shares and no stacks', () => {
+test('a profile without samples has no shares', () => {
   expect(selfShares({ nodes: [] })).toEqual([]);
-  expect(foldedStacks({ nodes: [] })).toEqual([]);
 });
 
 describe('the command line', () => {

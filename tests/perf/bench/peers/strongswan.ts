@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
 import { until } from '#kit/process.ts';
-import { packageVersion } from '../packages.ts';
+import { packageVersion } from '../../packages.ts';
 import { SITES, type Site } from './sites.ts';
 import type { Tunnel } from './tunnel.ts';
 

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
 import { run, until } from '#kit/process.ts';
-import { packageVersion } from '../packages.ts';
+import { packageVersion } from '../../packages.ts';
 import { SITES, type Site } from './sites.ts';
 import type { Tunnel } from './tunnel.ts';
 

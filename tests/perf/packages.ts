@@ -1,11 +1,11 @@
 /**
- * Debian packages of the benchmark (packages.txt), installed when they are missing. Nothing of them may run on the
+ * Debian packages of the benchmark and the profiles (packages.txt), installed when they are missing. Nothing of them may run on the
  * machine itself: Debian is kept from starting their services, now and after the next start.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { run, runToEnd } from '#kit/process.ts';
 
-const LIST = new URL('../packages.txt', import.meta.url);
+const LIST = new URL('./packages.txt', import.meta.url);
 /** Debian asks this before it starts a service of a new package. */
 const GUARD = '/usr/sbin/policy-rc.d';
 const SYSTEMCTL = '/usr/bin/systemctl';
