@@ -69,7 +69,6 @@ export function sealDatagram(
   port: number,
   reassembled = false,
 ): number {
-  const { view } = work;
   /* A fragment within a reassembled packet: no host sends that. */
   if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
   const clear = clearEnd(frame);
@@ -83,55 +82,51 @@ export function sealDatagram(
     if (tooLong) return TOO_LONG;
   }
   if (state.lacksNumbers(packets)) return EXHAUSTED;
-
-  const field = checksumField(frame, view);
-  const headers = clear - frame.offset;
-  for (let done = 0, count = 0; count < packets; done += step, count++) {
-    const length = Math.min(step, total - done);
-    const aad = work.reserve(AAD_ROOM + headers + length + TRAILER);
-    const at = aad + AAD_ROOM;
-    const l4 = at + frame.l4 - frame.offset;
-    const trailer = at + headers + length;
-    writePacketHeader(work, frame, at, trailer + TRAILER, count);
-    if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, trailer + TRAILER - l4)));
-    writeAad(view, aad, frame, state, true, length);
-
-    const number = state.nextNumber++;
-    view.setInt32(trailer, (state.generation << GENERATION_SHIFT) | Math.floor(number / 0x1_0000_0000));
-    view.setInt32(trailer + 4, number | 0);
-    const firstJob = work.jobCount;
-    if (!frame.checksumVerified && field >= 0) {
-      const l4Length = contentEnd(frame) - frame.l4;
-      addSum(work, frame.l4, l4Length, pseudoSum(frame, l4Length));
-    }
-    addAead(
-      work,
-      OP_SEAL,
-      state.sendKey,
-      clear + done,
-      at + headers,
-      length,
-      aad,
-      aadLength(frame),
-      trailer + TRAILER_TAG,
-      TAG_LENGTH,
-      number,
-    );
-    addRecord(
-      work,
-      KIND_CIPHERED,
-      frame,
-      at,
-      trailer + TRAILER - at,
-      port,
-      firstJob,
-      state.slot,
-      field < 0 ? -1 : l4,
-      field,
-    );
+  const field = checksumField(frame, work.view);
+  for (let done = 0, index = 0; index < packets; done += step, index++) {
+    sealPacket(work, frame, state, port, field, done, Math.min(step, total - done), index);
   }
   state.sealedBytes += total;
   return packets;
+}
+
+/** Packet `index` of those that the frame is cut into: bytes `done` … `done + length` of its content, in the work area. */
+function sealPacket(
+  work: Work,
+  frame: Frame,
+  state: SealedState,
+  port: number,
+  field: number,
+  done: number,
+  length: number,
+  index: number,
+): void {
+  const { view } = work;
+  const clear = clearEnd(frame);
+  const headers = clear - frame.offset;
+  const aad = work.reserve(AAD_ROOM + headers + length + TRAILER);
+  const at = aad + AAD_ROOM;
+  const l4 = at + frame.l4 - frame.offset;
+  const trailer = at + headers + length;
+  const end = trailer + TRAILER;
+  writePacketHeader(work, frame, at, end, index);
+  if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, end - l4)));
+  writeAad(view, aad, frame, state, true, length);
+
+  const number = state.nextNumber++;
+  view.setInt32(trailer, (state.generation << GENERATION_SHIFT) | Math.floor(number / 0x1_0000_0000));
+  view.setInt32(trailer + 4, number | 0);
+  const firstJob = work.jobCount;
+  if (!frame.checksumVerified && field >= 0) {
+    const l4Length = contentEnd(frame) - frame.l4;
+    addSum(work, frame.l4, l4Length, pseudoSum(frame, l4Length));
+  }
+  const tag = trailer + TRAILER_TAG;
+  const from = clear + done;
+  const bound = aadLength(frame);
+  addAead(work, OP_SEAL, state.sendKey, from, at + headers, length, aad, bound, tag, TAG_LENGTH, number);
+  const start = field < 0 ? -1 : l4;
+  addRecord(work, KIND_CIPHERED, frame, at, end - at, port, firstJob, state.slot, start, field);
 }
 
 /** Where the content of the packet `index` of a frame begins. */
@@ -139,10 +134,10 @@ function packetStart(frame: Frame, index: number): number {
   return frame.gsoType === GSO_NONE ? clearEnd(frame) : frame.payload + index * frame.gsoSize;
 }
 
-/** Where its trailer begins: before its content when it is too short for one. */
-function trailerOf(frame: Frame, index: number): number {
+/** Where its trailer begins when its content begins at `start`: in front of it when it is too short for one. */
+function trailerOf(frame: Frame, start: number): number {
   const end = contentEnd(frame);
-  return (frame.gsoType === GSO_NONE ? end : Math.min(end, packetStart(frame, index) + frame.gsoSize)) - TRAILER;
+  return (frame.gsoType === GSO_NONE ? end : Math.min(end, start + frame.gsoSize)) - TRAILER;
 }
 
 /**
@@ -151,8 +146,9 @@ function trailerOf(frame: Frame, index: number): number {
  * @returns 0–3, or a drop code when it is too short for a trailer
  */
 export function sealedDatagramGeneration(view: DataView, frame: Frame, index = 0): number {
-  const trailer = trailerOf(frame, index);
-  return trailer < packetStart(frame, index) ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
+  const start = packetStart(frame, index);
+  const trailer = trailerOf(frame, start);
+  return trailer < start ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
 }
 
 /** Bytes that `openDatagram` reserves for one packet; it appends one record. `fragmentRecord` needs `sealDatagramBytes` on top. */
@@ -167,11 +163,10 @@ export function openDatagramBytes(frame: Frame): number {
  * @returns 0, or a drop code with nothing changed
  */
 export function openDatagram(work: Work, frame: Frame, state: SealedState, port: number, index = 0): number {
-  const { slab, view } = work;
+  const { view } = work;
   if (frame.form === FORM_FRAGMENT) return BAD_FRAGMENT;
-  const merged = frame.gsoType !== GSO_NONE;
   const start = packetStart(frame, index);
-  const trailer = trailerOf(frame, index);
+  const trailer = trailerOf(frame, start);
   if (trailer < start) return MISSING_TAG;
   const high = view.getUint32(trailer);
   if (high >>> GENERATION_SHIFT !== state.generation) return GENERATION;
@@ -181,49 +176,32 @@ export function openDatagram(work: Work, frame: Frame, state: SealedState, port:
   const code = state.window.check(number);
   if (code < 0) return code;
 
+  const merged = frame.gsoType !== GSO_NONE;
   const length = trailer - start;
   const headers = clearEnd(frame) - frame.offset;
   const aad = work.reserve(merged ? AAD_ROOM + headers + length : AAD_ROOM);
   writeAad(view, aad, frame, state, false, length);
   const field = checksumField(frame, view);
   const firstJob = work.jobCount;
-  if (!frame.checksumVerified && field >= 0) {
-    /* As in openTcp: the header's part now, the rest in a job before the one that changes it. */
-    const l4Length = contentEnd(frame) - frame.l4;
-    const header = sum(slab, frame.l4, start - frame.l4, pseudoSum(frame, l4Length));
-    addSum(work, start, contentEnd(frame) - start, fold(header));
-  }
+  if (!frame.checksumVerified && field >= 0) addReceivedSum(work, frame, start);
   const at = merged ? aad + AAD_ROOM : frame.offset;
   const l4 = at + frame.l4 - frame.offset;
   const end = at + headers + length;
-  addAead(
-    work,
-    OP_OPEN,
-    state.receiveKey,
-    start,
-    at + headers,
-    length,
-    aad,
-    aadLength(frame),
-    trailer + TRAILER_TAG,
-    TAG_LENGTH,
-    number,
-  );
+  const tag = trailer + TRAILER_TAG;
+  const bound = aadLength(frame);
+  addAead(work, OP_OPEN, state.receiveKey, start, at + headers, length, aad, bound, tag, TAG_LENGTH, number);
   if (merged) writePacketHeader(work, frame, at, end, index);
   else writeLengths(view, frame, frame.l3, l4, end);
   if (field >= 0) view.setUint16(l4 + field, fold(pseudoSum(frame, end - l4)));
-  const record = addRecord(
-    work,
-    KIND_OPENED,
-    frame,
-    at,
-    end - at,
-    port,
-    firstJob,
-    state.slot,
-    field < 0 ? -1 : l4,
-    field,
-  );
+  const checksumStart = field < 0 ? -1 : l4;
+  const record = addRecord(work, KIND_OPENED, frame, at, end - at, port, firstJob, state.slot, checksumStart, field);
   work.numbers[record] = number;
   return 0;
+}
+
+/** The checksum that came: as in openTcp the header's part now, the rest in a job before the one that changes it. */
+function addReceivedSum(work: Work, frame: Frame, start: number): void {
+  const end = contentEnd(frame);
+  const header = sum(work.slab, frame.l4, start - frame.l4, pseudoSum(frame, end - frame.l4));
+  addSum(work, start, end - start, fold(header));
 }
