@@ -180,7 +180,7 @@ export class Associations {
     const { transform } = agreement;
     while (this.count > 0 && this.#places + KEY_PLACES[transform] > this.#limit) this.makeRoom();
     const prk = agreement.prk as unknown as KeyIndex;
-    const expanded = this.#expand(agreement, prk) ?? this.#expandWithRoom(agreement, prk);
+    const expanded = this.#expand(agreement, prk) ?? this.#expandWithRoom(pair, agreement, prk);
     this.#provider.release(prk);
     if (expanded === undefined) return undefined;
     const { state, keys } = expanded;
@@ -213,13 +213,14 @@ export class Associations {
   }
 
   /** Less memory can be locked than the table may need (docs/operations.md): as where the table is full. */
-  #expandWithRoom(agreement: Agreement, prk: KeyIndex): Expanded | undefined {
+  #expandWithRoom(pair: Pair<Association>, agreement: Agreement, prk: KeyIndex): Expanded | undefined {
     this.onNoRoom();
     const { transform } = agreement;
-    const takesMemory = WIDE_KEYS[transform] > 0;
+    const gives = (a: Association): boolean => WIDE_KEYS[transform] === 0 || WIDE_KEYS[a.transform] > 0;
     /* Each of them gives two keys of a kind back, or more. */
     for (let ended = 0; ended < KEY_PLACES[transform] / 2; ended++) {
-      if (!this.makeRoom((a) => !takesMemory || WIDE_KEYS[a.transform] > 0)) return undefined;
+      /* The keys that these are to replace are missed soonest. */
+      if (!this.makeRoom((a) => a.pair !== pair && gives(a)) && !this.makeRoom(gives)) return undefined;
       const expanded = this.#expand(agreement, prk);
       if (expanded !== undefined) return expanded;
     }

@@ -7,7 +7,6 @@
  *    +---------------+---------------+-------+----------------
  *                                    \ a tag's type ‖ TCI, up to twice, before the type
  */
-export const ETHER_DESTINATION = 0;
 export const ETHER_SOURCE = 6;
 export const ETHER_TYPE = 12;
 export const ETHER_HEADER = 14;

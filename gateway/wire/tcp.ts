@@ -24,7 +24,6 @@ export const TCP_SEQUENCE = 4;
 export const TCP_ACKNOWLEDGEMENT = 8;
 export const TCP_DATA_OFFSET = 12; /* high four bits, in units of 4 bytes */
 export const TCP_FLAGS = 13;
-export const TCP_WINDOW = 14;
 export const TCP_CHECKSUM = 16;
 export const TCP_URGENT = 18;
 export const TCP_HEADER = 20; /* without options */
@@ -36,7 +35,6 @@ export const TCP_RST = 0x04;
 export const TCP_PSH = 0x08;
 export const TCP_ACK = 0x10;
 export const TCP_URG = 0x20;
-export const TCP_ECE = 0x40;
 export const TCP_CWR = 0x80;
 
 /** Option kinds (IANA "TCP Parameters"). */
@@ -49,8 +47,6 @@ export const OPT_SACK = 5;
 export const OPT_TIMESTAMPS = 8;
 export const OPT_MD5 = 19; /* RFC 2385 */
 export const OPT_AO = 29; /* RFC 5925 */
-export const OPT_MPTCP = 30;
-export const OPT_FAST_OPEN = 34;
 export const OPT_EXPERIMENT = 253; /* RFC 6994: a 16-bit ExID follows */
 
 export const OPT_MSS_LENGTH = 4;
