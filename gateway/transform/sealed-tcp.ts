@@ -116,7 +116,21 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
   const step = stepOf(frame, total, room);
   if (state.lacksNumbers(Math.max(1, Math.ceil(total / step)))) return EXHAUSTED;
   if (syn && kept.mss >= 0) kept.mss = clampMss(kept.mss, frame, mtu);
+  return sealSegments(work, frame, state, total, step, flags, optionsLength, port);
+}
 
+/** The first `total` payload bytes in segments of `step`, with the options in `kept`. Returns how many. */
+function sealSegments(
+  work: Work,
+  frame: Frame,
+  state: SealedState,
+  total: number,
+  step: number,
+  flags: number,
+  optionsLength: number,
+  port: number,
+): number {
+  const { slab, view } = work;
   const linkAndIp = frame.l4 - frame.offset;
   const tcpLength = TCP_HEADER + optionsLength;
   const headers = linkAndIp + tcpLength;
@@ -132,7 +146,7 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     const l4 = at + linkAndIp;
     if (count === 0) {
       slab.copyWithin(at, frame.offset, frame.l4 + TCP_HEADER);
-      writeSealed(view, l4 + TCP_HEADER, kept, syn);
+      writeSealed(view, l4 + TCP_HEADER, kept, (frame.tcpFlags & TCP_SYN) !== 0);
       tcpSetHeaderLength(slab, l4, tcpLength);
       writeAad(view, aad, frame, state, true, 0);
       template = aad;
@@ -144,31 +158,45 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
     view.setUint16(l4 + TCP_CHECKSUM, fold(pseudo + tcpLength + length));
     writeSegmentAad(view, aad, l4, length);
 
-    const number = state.nextNumber++;
-    const option = l4 + TCP_HEADER;
-    view.setInt32(option + SEALED_OPTION_NUMBER, (state.generation << GENERATION_SHIFT) | (number & LOW_MASK));
     const firstJob = work.jobCount;
-    if (!frame.checksumVerified) {
-      addSum(work, frame.l4, frame.l3End - frame.l4, pseudoHeaderSum(frame, frame.l3End - frame.l4));
-    }
-    const tag = option + SEALED_OPTION_TAG;
-    addAead(
-      work,
-      OP_SEAL,
-      state.sendKey,
-      frame.payload + done,
-      l4 + tcpLength,
-      length,
-      aad,
-      authenticated,
-      tag,
-      TCP_TAG_LENGTH,
-      number,
-    );
+    sealPayload(work, frame, state, done, length, l4, tcpLength, aad, authenticated);
     addRecord(work, KIND_CIPHERED, frame, at, headers + length, port, firstJob, state.slot, l4, TCP_CHECKSUM);
   }
   state.sealedBytes += total;
   return count;
+}
+
+/** `length` payload bytes from `done` on, behind the header at `l4`: its number, and the jobs. */
+function sealPayload(
+  work: Work,
+  frame: Frame,
+  state: SealedState,
+  done: number,
+  length: number,
+  l4: number,
+  tcpLength: number,
+  aad: number,
+  authenticated: number,
+): void {
+  const number = state.nextNumber++;
+  const option = l4 + TCP_HEADER;
+  work.view.setInt32(option + SEALED_OPTION_NUMBER, (state.generation << GENERATION_SHIFT) | (number & LOW_MASK));
+  if (!frame.checksumVerified) {
+    addSum(work, frame.l4, frame.l3End - frame.l4, pseudoHeaderSum(frame, frame.l3End - frame.l4));
+  }
+  addAead(
+    work,
+    OP_SEAL,
+    state.sendKey,
+    frame.payload + done,
+    l4 + tcpLength,
+    length,
+    aad,
+    authenticated,
+    option + SEALED_OPTION_TAG,
+    TCP_TAG_LENGTH,
+    number,
+  );
 }
 
 /** The device's peer is told to send segments that leave room for the sealed option, and that fit the path. */
@@ -196,24 +224,32 @@ export function sealedTcpGeneration(slab: Uint8Array, view: DataView, frame: Fra
  * @returns 0, or a drop code with nothing changed
  */
 export function openTcp(work: Work, frame: Frame, state: SealedState, port: number): number {
-  const { slab, view } = work;
   if (frame.gsoType !== GSO_NONE) return SUPERPACKET;
-  let code = readOptions(slab, view, frame, kept);
+  let code = readOptions(work.slab, work.view, frame, kept);
   if (code < 0) return code;
   if (kept.sealed < 0) return MISSING_TAG;
-  const word = view.getUint32(kept.sealed + SEALED_OPTION_NUMBER);
+  const word = work.view.getUint32(kept.sealed + SEALED_OPTION_NUMBER);
   if (word >>> GENERATION_SHIFT !== state.generation) return GENERATION;
   const number = state.window.infer(word & LOW_MASK);
   code = state.window.check(number);
   if (code < 0) return code;
 
+  const firstJob = work.jobCount;
+  openPayload(work, frame, state, number);
+  const record = restoreHeader(work, frame, port, firstJob, state.slot);
+  work.numbers[record] = number;
+  return 0;
+}
+
+/** Authenticated data and tag aside, and the jobs that open the payload where it is. */
+function openPayload(work: Work, frame: Frame, state: SealedState, number: number): void {
+  const { slab, view } = work;
   const aad = work.reserve(OPEN_TCP_BYTES);
   const tag = aad + AAD_ROOM;
   writeAad(view, aad, frame, state, false, frame.payloadLength);
   for (let i = 0; i < TCP_TAG_LENGTH; i += 4) {
     view.setInt32(tag + i, view.getInt32(kept.sealed + SEALED_OPTION_TAG + i));
   }
-  const firstJob = work.jobCount;
   if (!frame.checksumVerified) {
     /* The header is rewritten below and the payload by the job behind this one: header here, payload there. */
     const header = sum(slab, frame.l4, frame.tcpHeaderLength, pseudoHeaderSum(frame, frame.l3End - frame.l4));
@@ -233,7 +269,12 @@ export function openTcp(work: Work, frame: Frame, state: SealedState, port: numb
     TCP_TAG_LENGTH,
     number,
   );
+}
 
+/** The ordinary header directly in front of the payload. Returns the record. */
+function restoreHeader(work: Work, frame: Frame, port: number, firstJob: number, slot: number): number {
+  const { slab, view } = work;
+  const length = frame.payloadLength;
   const syn = (frame.tcpFlags & TCP_SYN) !== 0;
   const tcpLength = TCP_HEADER + ordinaryLength(kept, syn);
   /* Never negative: what is restored takes less than what it is restored from and the sealed option together. */
@@ -246,18 +287,5 @@ export function openTcp(work: Work, frame: Frame, state: SealedState, port: numb
   tcpSetHeaderLength(slab, l4, tcpLength);
   setIpLength(view, l3, l4 + tcpLength + length);
   view.setUint16(l4 + TCP_CHECKSUM, fold(pseudoHeaderSum(frame, tcpLength + length)));
-  const record = addRecord(
-    work,
-    KIND_OPENED,
-    frame,
-    at,
-    frame.l3End - at,
-    port,
-    firstJob,
-    state.slot,
-    l4,
-    TCP_CHECKSUM,
-  );
-  work.numbers[record] = number;
-  return 0;
+  return addRecord(work, KIND_OPENED, frame, at, frame.l3End - at, port, firstJob, slot, l4, TCP_CHECKSUM);
 }
