@@ -20,7 +20,7 @@ import { failedVisits, type Services, startServices, visit } from '#kit/services
 import { type BridgeLab, bridge, H1, H2 } from './topologies/bridge.ts';
 
 const FILE_BYTES = 2_000_000;
-/** At RATE, bytes a second, some eight seconds: two rotations fit. */
+/** At RATE, bytes a second, some eight seconds; the last tenth waits until keys were rotated twice. */
 const BYTES = 160_000_000;
 const RATE = '20M';
 const GROUP = 'plant';
@@ -73,7 +73,7 @@ describe.each([1, 2])('workers: %i', (workers) => {
   test('two rotations under a download and 100 pings a second: nothing is lost', async () => {
     const web = await WebServer.start(lab, net.h2, 8_088);
     const file = web.file('image', BYTES);
-    const running = startDownload(net.h1, url(H2.v4, 'image', 8_088), { limitRate: RATE });
+    const running = startDownload(net.h1, url(H2.v4, 'image', 8_088), { limitRate: RATE, holdAt: BYTES * 0.9 });
     const pinging = ping(net.h1, H2.v4, { count: 800, interval: 0.01 });
     for (const share of [0.1, 0.5]) {
       await running.reached(BYTES * share);
@@ -84,6 +84,7 @@ describe.each([1, 2])('workers: %i', (workers) => {
       });
     }
     expect(running.program.running).toBe(true);
+    running.release();
     expect(await running.done).toMatchObject({ exitCode: 0, bytes: BYTES, checksum: file.checksum });
     expect(await pinging).toMatchObject({ sent: 800, answered: 800 });
     for (const box of [net.a, net.b]) {

@@ -20,6 +20,8 @@ export interface RunningDownload {
   readonly program: Program;
   /** Fulfilled when that many bytes have arrived. */
   reached(bytes: number): Promise<void>;
+  /** Takes what lies behind `holdAt`. */
+  release(): void;
   readonly done: Promise<Download>;
 }
 
@@ -32,21 +34,29 @@ export interface DownloadOptions {
   readonly connectTimeout?: number;
   /** Bytes a second at most, as curl's --limit-rate. */
   readonly limitRate?: string;
+  /** So many bytes are taken before `release`, and some that are on their way: what is longer does not end before. */
+  readonly holdAt?: number;
 }
 
 export function startDownload(machine: Machine, from: string, options: DownloadOptions = {}): RunningDownload {
-  const { connectTimeout = 10, limitRate } = options;
+  const { connectTimeout = 10, limitRate, holdAt = Number.POSITIVE_INFINITY } = options;
   const limits = ['--connect-timeout', String(connectTimeout), ...(limitRate ? ['--limit-rate', limitRate] : [])];
   const words = ['curl', '-q', '--globoff', '--silent', '--write-out', '%{stderr}%{json}\n', ...limits, from];
   const program = machine.start(words, { rawOutput: true });
   const hash = createHash('sha256');
   let bytes = 0;
+  let held = true;
   const marks: { bytes: number; reached: () => void; failed: (e: Error) => void }[] = [];
   program.child.stdout!.on('data', (chunk: Buffer) => {
     hash.update(chunk);
     bytes += chunk.length;
     for (const m of marks) if (bytes >= m.bytes) m.reached();
+    if (held && bytes >= holdAt) program.child.stdout!.pause();
   });
+  const release = (): void => {
+    held = false;
+    program.child.stdout!.resume();
+  };
   const done = program.ended.then((end): Download => {
     for (const m of marks) m.failed(new Error(`the download ended at ${bytes} of ${m.bytes} bytes`));
     const facts = JSON.parse(program.err.all.findLast((l) => l.startsWith('{')) ?? '{}') as CurlFacts;
@@ -64,7 +74,7 @@ export function startDownload(machine: Machine, from: string, options: DownloadO
       if (bytes >= wanted) resolve();
       else marks.push({ bytes: wanted, reached: resolve, failed: reject });
     });
-  return { program, reached, done };
+  return { program, reached, release, done };
 }
 
 interface CurlFacts {
