@@ -20,10 +20,10 @@ export interface IperfOptions {
   readonly bitrate?: string;
 }
 
-const PORT = 5201;
+export const IPERF_PORT = 5201;
 
 export async function startIperfServer(machine: Machine): Promise<void> {
-  const server = machine.start(['iperf3', '--server', '--forceflush', '--port', String(PORT)]);
+  const server = machine.start(['iperf3', '--server', '--forceflush', '--port', String(IPERF_PORT)]);
   await server.out.next(/Server listening/);
 }
 
@@ -40,7 +40,17 @@ export async function iperf(machine: Machine, address: string, options: IperfOpt
   const { seconds = 2, datagramBytes, reverse = false, streams = 1, bitrate = '0' } = options;
   const udp = datagramBytes === undefined ? [] : ['--udp', '--length', String(datagramBytes)];
   const more = [...udp, ...(reverse ? ['--reverse'] : []), '--parallel', String(streams), '--bitrate', bitrate];
-  const words = ['iperf3', '--client', address, '--port', String(PORT), '--json', '--time', String(seconds), ...more];
+  const words = [
+    'iperf3',
+    '--client',
+    address,
+    '--port',
+    String(IPERF_PORT),
+    '--json',
+    '--time',
+    String(seconds),
+    ...more,
+  ];
   const { stdout, stderr } = await machine.try(...words);
   const report = JSON.parse(stdout === '' ? '{}' : stdout) as {
     error?: string;
