@@ -1,6 +1,6 @@
 /** Frames from the network for a pair that is protected or not, or that nobody spoke about yet, or under keys nobody has. */
 import type { Millis } from '#dprp/spec.ts';
-import type { Pair } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
 import { FORM_TCP, type Frame } from '#wire/frame.ts';
 import type { Association } from './associations.ts';
 import type { Counters } from './counters.ts';

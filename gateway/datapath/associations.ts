@@ -3,7 +3,7 @@
  * The sending key lives here, in one worker, with one counter for all flows of the pair (§ 3.4).
  */
 import type { Agreement, GeId, Millis, TransformName } from '#dprp/spec.ts';
-import { NO_FORM, type Pair } from '#pit/pairs.ts';
+import { NO_FORM, type Pair } from '#pit/pair.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { pccomKeys, pccomPlaces, sealedKeys } from '#transform/key-schedule.ts';
 import { PccomState } from '#transform/pccom-state.ts';
@@ -189,7 +189,7 @@ export class Associations {
     const association = new Association(pair, agreement, state, keys, now);
     association.oneWayMs = this.sender(pair)?.oneWayMs ?? ONE_WAY_MS;
     this.bySlot[slot] = association;
-    pair.associations[agreement.generation] = association;
+    pair.setAssociation(agreement.generation, association);
     this.count += 1;
     this.#places += keys.length;
     return association;
@@ -343,7 +343,7 @@ export class Associations {
     this.#forgetCuts(association, Number.POSITIVE_INFINITY);
     this.count -= 1;
     this.#places -= association.keys.length;
-    pair.associations[state.generation] = undefined;
+    pair.setAssociation(state.generation, undefined);
     if (state instanceof PccomState) pair.sentBareAt = Math.max(pair.sentBareAt, association.lastSent);
     if (pair.receiving === state.generation) pair.receiving = NO_FORM;
     if (pair.sendGeneration === state.generation) this.#succeed(pair);

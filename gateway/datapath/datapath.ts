@@ -13,7 +13,8 @@ import { createDprp } from '#dprp/negotiations.ts';
 import type { GeId, Identity, Millis, TransformName } from '#dprp/spec.ts';
 import { FlowTable } from '#pit/flows.ts';
 import { MacTable } from '#pit/macs.ts';
-import { type Pair, PairTable } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
+import { PairTable } from '#pit/pairs.ts';
 import { RememberedPeers } from '#pit/remembered.ts';
 import type { Port } from '#port/port.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
@@ -345,13 +346,9 @@ export class Datapath {
     const device = outward ? frame.source : frame.destination;
     const peer = outward ? frame.destination : frame.source;
     const pair = this.pairs.findOrAdd(device, peer, frame.ipVersion, now);
-    if (outward) {
-      pair.lastOut = now;
-      pair.setOutwardLink(this.slab, frame);
-    } else {
-      pair.lastIn = now;
-      pair.setInwardLink(this.slab, frame);
-    }
+    pair.lastSeen = now;
+    if (outward) pair.setOutwardLink(this.slab, frame);
+    else pair.setInwardLink(this.slab, frame);
     return pair;
   }
 

@@ -1,6 +1,6 @@
 /** What the machine of negotiations asks its owner when it decides. Control path. */
 import type { DprpPolicy, GeId, Millis, TransformName } from '#dprp/spec.ts';
-import { GENERATIONS } from '#pit/pairs.ts';
+import { GENERATIONS } from '#pit/pair.ts';
 import type { RememberedPeers } from '#pit/remembered.ts';
 import { bytesToWords } from '#wire/address.ts';
 import type { Associations } from './associations.ts';

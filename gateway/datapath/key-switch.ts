@@ -6,7 +6,7 @@
  *     install ─► CLOSED ─────────────KSW──► CLOSED ──answer──► the new keys           it does not, or it is plaintext
  */
 import type { Action, Dprp, Millis, Switched, SwitchFacts } from '#dprp/spec.ts';
-import { NO_FORM, type Pair, PLAIN_FORM } from '#pit/pairs.ts';
+import { NO_FORM, type Pair, PLAIN_FORM } from '#pit/pair.ts';
 import { FORM_TCP, type Frame } from '#wire/frame.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Lane } from './lane.ts';

@@ -4,7 +4,8 @@
  */
 import type { Pair as DprpPair, Millis } from '#dprp/spec.ts';
 import type { FlowTable } from '#pit/flows.ts';
-import type { Pair, PairTable } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
+import type { PairTable } from '#pit/pairs.ts';
 import type { Work } from '#transform/work.ts';
 import { bytesToWords, versionOfWords } from '#wire/address.ts';
 import type { DropName } from '#wire/drops.ts';

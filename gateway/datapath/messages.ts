@@ -3,7 +3,7 @@
  * A worker waits in `native.next`: main posts, then signals the worker's event descriptor.
  */
 import type { Action, GeId, Kind, Mode, Reason, Revocation, TransformName } from '#dprp/spec.ts';
-import type { Verdict } from '#pit/pairs.ts';
+import type { Verdict } from '#pit/pair.ts';
 import type { RememberedPeer as Remembered } from '#pit/remembered.ts';
 import type { PortCounters } from './counters.ts';
 

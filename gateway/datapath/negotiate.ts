@@ -14,7 +14,7 @@ import type {
   Received,
   TransformName,
 } from '#dprp/spec.ts';
-import type { Pair } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
 import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';

@@ -1,7 +1,7 @@
 /**
  * The `pccom` part of protecting: which keys a frame goes through, and whether FF1 has time for it. Owned by the worker.
  */
-import { GENERATIONS, type Pair } from '#pit/pairs.ts';
+import { GENERATIONS, type Pair } from '#pit/pair.ts';
 import { contentEnd } from '#transform/datagram.ts';
 import {
   decipherDatagram,

@@ -3,7 +3,8 @@
  * cipher says about them is settled here. Owned by the worker; the functions stand in packet order.
  */
 import type { FlowTable } from '#pit/flows.ts';
-import { GENERATIONS, type Pair, type PairTable, PLAIN_FORM } from '#pit/pairs.ts';
+import { GENERATIONS, type Pair, PLAIN_FORM } from '#pit/pair.ts';
+import type { PairTable } from '#pit/pairs.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import { packetsOf } from '#transform/datagram.ts';
 import { fragmentRecord } from '#transform/fragments.ts';

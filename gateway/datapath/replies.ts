@@ -3,7 +3,7 @@
  * they leave in order with the rest of the batch. Control path; a bound per second keeps errors from becoming a flood.
  */
 import type { Received } from '#dprp/spec.ts';
-import type { LinkHeader, Pair } from '#pit/pairs.ts';
+import type { LinkHeader, Pair } from '#pit/pair.ts';
 import { KIND_PLAIN, W_JOBS, W_KIND, type Work } from '#transform/work.ts';
 import { wordsToBytes } from '#wire/address.ts';
 import { isDprp } from '#wire/dprp.ts';
@@ -41,10 +41,11 @@ export class Replies {
 
   /** An Echo from the pair's device to its peer, on the way the device's own frames take. */
   echo(pair: Pair<Association>, kind: 'request' | 'reply', id: number, sequence: number, payload: Uint8Array): void {
-    if (pair.outward.length === 0) return;
+    const link = pair.outward;
+    if (link.length === 0) return;
     const { slab, view } = this.#work;
-    const at = this.#begin(pair.outward, payload.length);
-    const l3 = at + pair.outward.length;
+    const at = this.#begin(link, payload.length);
+    const l3 = at + link.length;
     const length = writeEcho(
       slab,
       view,
@@ -57,7 +58,7 @@ export class Replies {
       sequence,
       payload,
     );
-    this.#finish(at, l3 + length, pair.outward, PORT_OUTER);
+    this.#finish(at, l3 + length, link, PORT_OUTER);
   }
 
   /** An Echo with DPRP inside, as the machine wants it. The payload is lent for the call. */
@@ -146,13 +147,13 @@ export class Replies {
     return true;
   }
 
-  #begin(link: LinkBytes, payload: number): number {
+  #begin(link: LinkHeader, payload: number): number {
     const at = this.#work.reserve(REPLY_ROOM + payload);
-    this.#work.slab.set(link.bytes.subarray(0, link.length), at);
+    this.#work.slab.set(link.bytes, at);
     return at;
   }
 
-  #finish(at: number, end: number, link: LinkBytes, port: number): void {
+  #finish(at: number, end: number, link: LinkHeader, port: number): void {
     const { records } = this.#work;
     const r = this.#work.recordCount * F_STRIDE;
     this.#work.recordCount += 1;
@@ -167,10 +168,8 @@ export class Replies {
   }
 }
 
-type LinkBytes = Pick<LinkHeader, 'bytes' | 'length' | 'vlanTci' | 'vlanTpid'>;
-
 /** The layer-2 header that takes an answer back to where the frame came from. */
-function turnedRound(slab: Uint8Array, frame: Frame): LinkBytes {
+function turnedRound(slab: Uint8Array, frame: Frame): LinkHeader {
   const bytes = slab.slice(frame.offset, frame.l3);
   macSwap(bytes, 0);
   return { bytes, length: bytes.length, vlanTci: frame.vlanTci, vlanTpid: frame.vlanTpid };

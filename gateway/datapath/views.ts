@@ -1,7 +1,7 @@
 /** What people see of the tables: plain values made on request. */
 import type { Reason } from '#dprp/spec.ts';
 import type { FlowView } from '#pit/flows.ts';
-import type { Pair } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
 import { addressText } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
 import type { FlowRow, PairView } from './messages.ts';

@@ -246,10 +246,8 @@ export class FlowTable {
   #add(now: number): number {
     let row = this.#index.insert();
     if (row < 0) {
-      const key = Int32Array.from(this.#index.key); /* only a full table pays for the copy */
       this.#remove(this.#index.lowest(this.#age));
       this.evicted++;
-      this.#index.key.set(key);
       row = this.#index.insert();
     }
     this.#floats[row * FLOATS + FIRST_SEEN] = now;

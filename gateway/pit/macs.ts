@@ -53,7 +53,7 @@ export class MacTable {
     let row = this.#index.find();
     const known = row >= 0 && this.#port[row] === port && now - this.#told[row] < TELL_AGAIN_MS;
     if (row < 0) {
-      row = this.#add(mac);
+      row = this.#add();
       this.#moved[row] = Number.NEGATIVE_INFINITY;
     } else if (this.#port[row] !== port) this.#moved[row] = now;
     this.#port[row] = port;
@@ -81,11 +81,11 @@ export class MacTable {
     return before - this.#index.size;
   }
 
-  #add(mac: number): number {
+  /** The index's key is set. */
+  #add(): number {
     const row = this.#index.insert();
     if (row >= 0) return row;
     this.#index.remove(this.#index.lowest(this.#age));
-    this.#setKey(mac);
     return this.#index.insert();
   }
 

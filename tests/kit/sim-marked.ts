@@ -1,6 +1,6 @@
 /** Packets with a marker that say who they are: whatever arrives and is none went through the wrong keys. */
 import type { TransformName } from '#dprp/spec.ts';
-import type { Pair } from '#pit/pairs.ts';
+import type { Pair } from '#pit/pair.ts';
 import type { Association } from '../../gateway/datapath/associations.ts';
 import { dprpType } from './sim-diagram.ts';
 import { type Ends, H1, H2, read } from './sim-frames.ts';

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Pair, PairTable } from '#pit/pairs.ts';
-import { DEVICE, ipv4, PEER, seeded, tcpFrame } from './seeded.ts';
+import type { Pair } from '#pit/pair.ts';
+import { PairTable } from '#pit/pairs.ts';
+import { stateOf } from './pair-state.ts';
+import { DEVICE, ipv4, PEER, seeded } from './seeded.ts';
 
 function table(capacity = 100) {
   const forgotten: Pair<string>[] = [];
@@ -17,7 +19,7 @@ describe('a pair', () => {
   test('is made once and found from both directions', () => {
     const { pairs } = table();
     const pair = pairs.findOrAdd(DEVICE, PEER, 4, 7);
-    expect(pair).toMatchObject({ verdict: 'unknown', sendGeneration: -1, firstSeen: 7, ipVersion: 4 });
+    expect(pair).toMatchObject({ verdict: 'unknown', sendGeneration: -1, lastSeen: 7, ipVersion: 4 });
     expect(pair.associations).toEqual([undefined, undefined, undefined, undefined]);
     expect(pairs.findOrAdd(DEVICE, PEER, 4, 8)).toBe(pair);
     expect(pairs.find(DEVICE, PEER, 4)).toBe(pair);
@@ -42,32 +44,6 @@ describe('a pair', () => {
   });
 });
 
-describe('layer 2', () => {
-  const slab = new Uint8Array(100);
-  slab.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 100, 8, 0], 10);
-  const frame = tcpFrame(DEVICE, PEER, { offset: 10, l3: 28, vlanTci: 7, vlanTpid: 0x88a8 });
-
-  test('a frame shows its own way; the way back is the same turned round', () => {
-    const pair = table().pairs.findOrAdd(DEVICE, PEER, 4, 0);
-    pair.setOutwardLink(slab, frame);
-    expect(pair.outward).toMatchObject({ length: 18, vlanTci: 7, vlanTpid: 0x88a8 });
-    expect([...pair.outward.bytes.subarray(0, 18)]).toEqual([...slab.subarray(10, 28)]);
-    expect(pair.inward).toMatchObject({ length: 18, vlanTci: 7, vlanTpid: 0x88a8 });
-    expect([...pair.inward.bytes.subarray(0, 16)]).toEqual([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, 100]);
-  });
-
-  test('until a frame shows that too', () => {
-    const pair = table().pairs.findOrAdd(DEVICE, PEER, 4, 0);
-    pair.setOutwardLink(slab, frame);
-    const other = new Uint8Array(50).fill(9);
-    pair.setInwardLink(other, tcpFrame(PEER, DEVICE, { offset: 0, l3: 14 }));
-    expect(pair.inward).toMatchObject({ length: 14, vlanTci: -1 });
-    expect(pair.inward.bytes[0]).toBe(9);
-    pair.setOutwardLink(slab, frame);
-    expect(pair.inward.bytes[0]).toBe(9);
-  });
-});
-
 describe('forgetting', () => {
   test('an idle pair ends, and its owner is told while it is still known', () => {
     const known: boolean[] = [];
@@ -79,7 +55,7 @@ describe('forgetting', () => {
     });
     const quiet = pairs.findOrAdd(DEVICE, PEER, 4, 0);
     const busy = pairs.findOrAdd(DEVICE, ipv4(3), 4, 0);
-    busy.lastIn = 500;
+    busy.lastSeen = 500;
     expect(pairs.sweep(999, 100)).toBe(0);
     expect(pairs.sweep(1000, 100)).toBe(1);
     expect(known).toEqual([true]);
@@ -98,6 +74,22 @@ describe('forgetting', () => {
     pairs.remove(first);
     expect(forgotten).toEqual([first]);
     expect(pairs.size).toBe(1);
+  });
+
+  test('whoever still holds a pair that left finds it as it was, and changes no other', () => {
+    const { pairs } = table();
+    const left = Array.from({ length: 40 }, (_, n) => {
+      const pair = pairs.findOrAdd(DEVICE, ipv4(n), 4, n);
+      pairs.remove(pair);
+      return pair;
+    });
+    const successor = pairs.findOrAdd(DEVICE, PEER, 4, 50);
+    const before = stateOf(successor);
+    expect(left.map((pair) => [pair.row, pair.peer[3], pair.lastSeen])).toEqual(left.map((_, n) => [0, n, n]));
+    for (const [n, pair] of left.entries()) pair.until = 100 + n;
+    expect(left.map((pair) => pair.until)).toEqual(left.map((_, n) => 100 + n));
+    expect(stateOf(successor)).toEqual(before);
+    expect(pairs.find(DEVICE, PEER, 4)).toBe(successor);
   });
 
   test('a full table lets the idlest go and counts it', () => {
