@@ -4,6 +4,7 @@
  */
 import { FlowTable } from '#pit/flows.ts';
 import { PairTable } from '#pit/pairs.ts';
+import { ETHER_HEADER } from '#wire/ethernet.ts';
 import { FORM_UDP, Frame, PROTO_UDP } from '#wire/frame.ts';
 
 export interface PitFigures {
@@ -25,6 +26,9 @@ function setKey(frame: Frame, i: number): void {
   frame.destinationPort = i & 0xffff;
 }
 
+/** An Ethernet header, where the frame says that it lies. */
+const slab = new Uint8Array(64);
+
 function emptyFrame(): Frame {
   const frame = new Frame();
   frame.form = FORM_UDP;
@@ -33,6 +37,7 @@ function emptyFrame(): Frame {
   frame.source[2] = 0xffff;
   frame.destination[2] = 0xffff;
   frame.sourcePort = 5_000;
+  frame.l3 = ETHER_HEADER;
   return frame;
 }
 
@@ -43,7 +48,12 @@ function tableOf(kind: string, capacity: number): (frame: Frame, now: number) =>
     return (frame, now) => flows.count(frame, 0, true, now);
   }
   const pairs = new PairTable<object>({ capacity, idleMs: DAY_MS, random, onForget: () => undefined });
-  return (frame, now) => pairs.findOrAdd(frame.source, frame.destination, frame.ipVersion, now);
+  return (frame, now) => {
+    const pair = pairs.findOrAdd(frame.source, frame.destination, frame.ipVersion, now);
+    pair.lastSeen = now;
+    pair.setOutwardLink(slab, frame);
+    return pair.verdict;
+  };
 }
 
 const used = (): number => {
