@@ -8,6 +8,7 @@ import {
   decodeMpit,
   encodeCdn,
   encodeRgi,
+  type Mpit,
   NEGOTIATION_NONCE_LENGTH,
   PROOF_LENGTH,
   TYPE_CDN,
@@ -32,6 +33,12 @@ export interface Rivalry {
   readonly winner: string | undefined;
   /** The winner is confirmed already. */
   readonly confirmed: boolean;
+}
+
+/** What CDN says. */
+interface Agreed {
+  readonly proof: Uint8Array;
+  readonly sends: boolean;
 }
 
 export class Answer {
@@ -188,7 +195,7 @@ export class Answer {
   /** § 3.5: what became of it, or why it was thrown away. */
   mpit(step: Step, opened: Opened, message: Received, rivalry: () => Rivalry): 'completed' | 'repeated' | DropName {
     const { self, now, out } = step;
-    const { crypto, peers, policy, limits } = this.#machine;
+    const { crypto, peers, policy } = this.#machine;
     if (this.#cdn !== undefined) {
       if (this.#mpitHash === undefined || !equal(opened.hash, this.#mpitHash)) return 'dprp-hash-chain';
       this.#reply(step, message, this.#cdn);
@@ -209,41 +216,57 @@ export class Answer {
     }
 
     if (isBehind(self.entries, this.#peerInfo.entries)) ask(this.#machine, step, 'group-key');
-    let proofR: Uint8Array = new Uint8Array(PROOF_LENGTH);
-    let sends = false;
-    if (decision.outcome === 'protect') {
-      const groupKey = self.groupKey(decision.group, decision.version);
-      if (groupKey === undefined) return 'dprp-groups';
-      const derived = this.#derive(groupKey, secret);
-      if (typeof derived === 'string') return derived;
-      if (!equal(mpit.proof, derived.proofI)) {
-        crypto.release(derived.prk);
-        return 'dprp-proof';
-      }
-      proofR = derived.proofR;
-      const rival = rivalry();
-      /* § 11.3, as for the initiator. */
-      sends =
-        isPccom(decision.transform) &&
-        rival.winner === undefined &&
-        !this.#initiatorReceives &&
-        !policy.sends(this.pair);
-      this.#install(step, peer, derived.prk, this.#transcript(), rival, sends, mpit.sends);
-    } else {
-      if (!equal(mpit.proof, proofR)) return 'dprp-proof';
-      if (this.#objection === undefined) {
-        const serves = policy.heldGenerations(this.pair) !== 0;
-        out.push(settle(this.pair, peer.ge, decision, self.mode, serves, limits, now));
-      } else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
-    }
+    const agreed =
+      decision.outcome === 'protect'
+        ? this.#protect(step, peer, mpit, secret, rivalry)
+        : this.#settle(step, peer, mpit.proof);
+    if (typeof agreed === 'string') return agreed;
+    this.#complete(step, peer, opened, message, agreed);
+    return 'completed';
+  }
 
-    const sealed = seal(crypto, this.#machine.random, {
+  /** The keys of a decision that protects, once the initiator has proven that it holds the group's. */
+  #protect(step: Step, peer: Peer, mpit: Mpit, secret: KeyHandle, rivalry: () => Rivalry): Agreed | DropName {
+    const { crypto, policy } = this.#machine;
+    const { group, version, transform } = this.#decision;
+    const groupKey = step.self.groupKey(group, version);
+    if (groupKey === undefined) return 'dprp-groups';
+    const derived = this.#derive(groupKey, secret);
+    if (typeof derived === 'string') return derived;
+    if (!equal(mpit.proof, derived.proofI)) {
+      crypto.release(derived.prk);
+      return 'dprp-proof';
+    }
+    const rival = rivalry();
+    /* § 11.3, as for the initiator. */
+    const sends =
+      isPccom(transform) && rival.winner === undefined && !this.#initiatorReceives && !policy.sends(this.pair);
+    this.#install(step, peer, derived.prk, this.#transcript(), rival, sends, mpit.sends);
+    return { proof: derived.proofR, sends };
+  }
+
+  /** A decision that protects nothing: nobody proves anything. */
+  #settle({ self, now, out }: Step, peer: Peer, proofI: Uint8Array): Agreed | DropName {
+    const { policy, limits } = this.#machine;
+    const proof = new Uint8Array(PROOF_LENGTH);
+    if (!equal(proofI, proof)) return 'dprp-proof';
+    if (this.#objection === undefined) {
+      const serves = policy.heldGenerations(this.pair) !== 0;
+      out.push(settle(this.pair, peer.ge, this.#decision, self.mode, serves, limits, now));
+    } else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
+    return { proof, sends: false };
+  }
+
+  #complete(step: Step, peer: Peer, opened: Opened, message: Received, { proof, sends }: Agreed): void {
+    const { self, now } = step;
+    const { crypto, random, limits } = this.#machine;
+    const sealed = seal(crypto, random, {
       type: TYPE_CDN,
       negotiation: opened.header.negotiation,
       domainKey: self.domainKey(opened.header.domainKeyVersion) ?? self.newestDomainKey,
       icmp: 'reply',
       ipVersion: message.ipVersion,
-      body: encodeCdn({ mpitHash: opened.hash, proof: proofR, sends }),
+      body: encodeCdn({ mpitHash: opened.hash, proof, sends }),
       macKey: peer.toPeer,
     });
     this.#go('mpit');
@@ -252,7 +275,6 @@ export class Answer {
     this.#cdn = sealed.payload;
     this.expires = after(now, limits.answerFor);
     this.#reply(step, message, sealed.payload);
-    return 'completed';
   }
 
   #install(
