@@ -223,7 +223,10 @@ export class KeySwitches {
     const { pair } = target;
     const running = this.#running.get(pair);
     if (running?.sent === true) {
-      if (running.target !== target) running.next = target;
+      if (running.target === target) return;
+      /* It will not follow to what it has lost. */
+      if (bothHold(running.target, target)) running.next = target;
+      else this.#close(target, now);
       return;
     }
     if (running !== undefined && pair.switching === CLOSED) {

@@ -347,8 +347,10 @@ export class Negotiator {
     const association = pair && this.#associations.byNegotiation(pair, negotiation);
     if (pair === undefined) return;
     if (association === undefined) {
-      /* Its keys ended before it was confirmed; what joined it meanwhile begins anew. */
-      if (pair.verdict !== 'negotiating' || this.#associations.sender(pair) !== undefined) return;
+      /* Its keys ended before it was confirmed, for want of room it may be; what is not agreed on begins anew. */
+      const sender = this.#associations.sender(pair);
+      if (sender === undefined ? pair.verdict !== 'negotiating' : sender.confirmed) return;
+      this.#associations.endAll(pair);
       pair.verdict = 'unknown';
       this.#lane.releaseHeld(pair, now);
       return;
