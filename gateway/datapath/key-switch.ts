@@ -436,5 +436,5 @@ const isKeyed = (association: Association | undefined): boolean => association?.
 
 /** § 11.5: how long what is not TCP is silent before KSW, ms. */
 function guardOf(target: Association): number {
-  return Math.min(Math.max(GUARD_MS, target.took), GUARD_MAX_MS);
+  return Math.min(Math.max(GUARD_MS, 2 * target.took), GUARD_MAX_MS);
 }

@@ -42,8 +42,8 @@ export const GRACE_MS = 12_000;
 /** The same once the far end is known to send with the new one, ms: what is in flight. Generations are scarce. */
 export const FLIGHT_MS = 3_000;
 /**
- * Before a key switch what is not TCP is silent for as long as the negotiation's round trip took, within these, ms: packets
- * that the switch overtakes are under keys that count no longer (§ 11.5).
+ * Before a key switch what is not TCP is silent for twice what the negotiation's round trip took, within these, ms: packets
+ * that the switch overtakes are under keys that count no longer (§ 11.5). One round trip can be two quick ways, by chance.
  */
 export const GUARD_MS = 5;
 export const GUARD_MAX_MS = 100;
