@@ -44,6 +44,7 @@ import { type HeldFrame, HoldQueue, putBack } from './hold.ts';
 import { Lane } from './lane.ts';
 import {
   BATCH,
+  BATCH_OF_SUPERPACKETS,
   FLOW_LIMITS,
   MAX_MACS,
   PAIR_LIMITS,
@@ -83,6 +84,8 @@ export class Datapath {
   ports: readonly (Port | undefined)[];
   readonly slab = new Uint8Array(SLOTS * SLOT_SIZE + WORK_BYTES);
   readonly batch = new Int32Array(SLOTS * F_STRIDE);
+  /** Frames to be taken at once, by port. */
+  readonly most = new Int32Array(PORTS).fill(BATCH);
   readonly work = new Work(this.slab, SLOTS * SLOT_SIZE, this.slab.length, WORK_RECORDS);
   readonly frame = new Frame();
   readonly counters = new Counters();
@@ -189,9 +192,11 @@ export class Datapath {
   turn(now: Millis): void {
     this.#now = now;
     for (let role = 0; role < PORTS; role++) {
-      const count = this.ports[role]?.receive(this.slab, this.batch, 0, BATCH) ?? 0;
+      const count = this.ports[role]?.receive(this.slab, this.batch, 0, this.most[role]) ?? 0;
+      if (count === 0) continue;
+      this.most[role] = BATCH;
       for (let i = 0; i < count; i++) this.#receive(i, role, now);
-      if (count > 0) this.flush(now);
+      this.flush(now);
     }
     this.#timers(now);
   }
@@ -226,7 +231,9 @@ export class Datapath {
 
   #receive(index: number, role: number, now: Millis): void {
     const at = index * F_STRIDE;
-    this.counters.received(role, this.batch[at + F_LENGTH], this.batch[at + F_GSO_TYPE] !== GSO_NONE);
+    const merged = this.batch[at + F_GSO_TYPE] !== GSO_NONE;
+    if (merged) this.most[role] = BATCH_OF_SUPERPACKETS;
+    this.counters.received(role, this.batch[at + F_LENGTH], merged);
     this.#decide(index, role, now);
   }
 

@@ -1,7 +1,9 @@
 /** Limits of the datapath, each with unit and reason. */
 
 /** Frames taken from one port per turn: enough to fill a batch of system calls, short enough that the other port waits little. */
-export const BATCH = 32;
+export const BATCH = 64;
+/** The same where the last ones held a superpacket: what they weigh stays in the processor's cache (docs/performance.md). */
+export const BATCH_OF_SUPERPACKETS = 32;
 /** Bytes of the slab's work area: a superpacket sealed is under 100 KB; beyond this the batch is sent. */
 export const WORK_BYTES = 1_048_576;
 /** Records of the work list: about sixteen superpackets of 45 segments. */

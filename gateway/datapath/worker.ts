@@ -14,7 +14,6 @@ import { native } from '#native/native.ts';
 import { PacketPort } from '#port/packet.ts';
 import { loadProviders } from '#transform/providers/load.ts';
 import { PORTS } from '#wire/record.ts';
-import { BATCH } from './limits.ts';
 import type { ToWorker } from './messages.ts';
 import { rehearse } from './rehearsal.ts';
 import { WorkerBody, type WorkerStart } from './worker-body.ts';
@@ -28,21 +27,17 @@ const { create } = await loadProviders(start.cipher);
 if (start.cipher === 'native') rehearse(create);
 const body = new WorkerBody(start, create(start.grants), (fd, name, mtu) => new PacketPort(fd, name, mtu));
 
-/** Words from main, then the ports that are there, in the order in which a turn asks them. */
+/** Words from main, then the ports in the order in which a turn asks them; -1 for one that is not there. */
 const fds = new Int32Array(PORTS + 1);
 const ready = new Int32Array(PORTS + 1);
 /** Written and read by native.next: the time now, and until when to wait. */
 const clock = new Float64Array(2);
 const NOW = 0;
 const UNTIL = 1;
-let ports: readonly PacketPort[] = [];
 
 function listWaited(): void {
-  ports = body.datapath.ports.filter((port) => port instanceof PacketPort);
   fds[0] = start.eventFd;
-  ports.forEach((port, i) => {
-    fds[i + 1] = port.fd;
-  });
+  for (let role = 0; role < PORTS; role++) fds[role + 1] = body.datapath.ports[role]?.fd ?? -1;
 }
 
 /** False when main asked to stop. */
@@ -60,9 +55,11 @@ function readMessages(at: Millis): boolean {
 
 /** Frames were taken for the first port that was ready: those before it have none, those behind it are asked as ever. */
 function handOut(taken: number): void {
-  for (let i = 0; i < ports.length; i++) {
-    const first = ready[i + 1] !== 0;
-    ports[i].taken = first ? taken : 0;
+  const { ports } = body.datapath;
+  for (let role = 0; role < PORTS; role++) {
+    const port = ports[role];
+    const first = ready[role + 1] !== 0;
+    if (port instanceof PacketPort) port.taken = first ? taken : 0;
     if (first) return;
   }
 }
@@ -72,7 +69,7 @@ function run(): void {
   const { datapath } = body;
   for (let running = true; running; ) {
     clock[UNTIL] = datapath.nextTimeout();
-    const taken = native.next(fds, ports.length + 1, ready, clock, datapath.slab, datapath.batch, BATCH);
+    const taken = native.next(fds, PORTS + 1, ready, clock, datapath.slab, datapath.batch, datapath.most);
     const at = clock[NOW] as Millis;
     handOut(taken);
     if (ready[0] !== 0) running = readMessages(at);

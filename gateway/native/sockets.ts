@@ -44,7 +44,7 @@ export interface NativeSockets {
   /**
    * How a worker's turn begins: blocks the thread until one of the first `count` (up to 64) descriptors is readable or in
    * error, or it is clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead); then does `receive`, from slot 0 on, from the
-   * first descriptor behind fds[0] that is ready. Writes poll(2)'s revents into `ready`, POLLERR included, which the next
+   * first descriptor behind fds[0] that is ready: of fds[i] at most most[i - 1] frames. One of -1 is none. Writes poll(2)'s revents into `ready`, POLLERR included, which the next
    * `receive` clears, and the time into clock[0]. Returns how many frames it took, or -errno of `receive`; throws where
    * waiting itself fails.
    */
@@ -55,7 +55,7 @@ export interface NativeSockets {
     clock: Float64Array,
     slab: Uint8Array,
     batch: Int32Array,
-    max: number,
+    most: Int32Array,
   ): number;
   /** A descriptor that wakes `next` from any thread. */
   createEvent(): number;

@@ -44,31 +44,36 @@ static bool arg_clock(napi_env env, napi_value value, double **clock) {
     return false;
 }
 
-/* next(fds, count, ready, clock, slab, batch, max): number of frames, or -errno of receiving. A
+/* next(fds, count, ready, clock, slab, batch, most): number of frames, or -errno of receiving. A
  * wait that fails throws: who went on would spin. */
 static napi_value next(napi_env env, napi_callback_info info) {
     napi_value args[7];
-    size_t arguments = 7, fds_size, ready_size, columns;
+    size_t arguments = 7, fds_size, ready_size, columns, mosts;
     struct bytes slab;
     double *clock;
-    int32_t *fds, *ready, *batch, count, max;
+    int32_t *fds, *ready, *batch, *most, count;
     if (napi_get_cb_info(env, info, &arguments, args, NULL, NULL) != napi_ok ||
         !arg_int32s(env, args[0], "fds", &fds, &fds_size) ||
         !arg_int(env, args[1], "count", 1, MAX_WAIT, &count) ||
         !arg_int32s(env, args[2], "ready", &ready, &ready_size) ||
         !arg_clock(env, args[3], &clock) || !arg_bytes(env, args[4], "slab", &slab) ||
         !arg_int32s(env, args[5], "batch", &batch, &columns) ||
-        !arg_int(env, args[6], "max", 0, INT32_MAX / SLOT_SIZE, &max) ||
-        !receive_fits(env, &slab, columns, 0, max)) {
+        !arg_int32s(env, args[6], "most", &most, &mosts)) {
         return NULL;
     }
-    if ((size_t)count > fds_size || (size_t)count > ready_size) {
-        return throw_range(env, "count: at most the length of fds and of ready expected");
+    if ((size_t)count > fds_size || (size_t)count > ready_size || (size_t)count > mosts + 1) {
+        return throw_range(env, "count: at most the length of fds, of ready, and one more than of "
+                                "most expected");
     }
     struct pollfd polled[MAX_WAIT];
+    int32_t limits[MAX_WAIT];
     for (int32_t i = 0; i < count; i++) {
         polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
         ready[i] = 0;
+        limits[i] = i > 0 ? most[i - 1] : 0;
+        if (!receive_fits(env, &slab, columns, 0, limits[i])) {
+            return NULL;
+        }
     }
     const struct timespec timeout = time_left(clock[1]);
     int got = ppoll(polled, (nfds_t)count, &timeout, NULL);
@@ -84,7 +89,7 @@ static napi_value next(napi_env env, napi_callback_info info) {
     for (int32_t i = 0; i < count; i++) {
         ready[i] = polled[i].revents;
         if (i > 0 && ready[i] != 0 && first) {
-            frames = receive_frames(fds[i], &slab, batch, 0, max);
+            frames = receive_frames(fds[i], &slab, batch, 0, limits[i]);
             first = false;
         }
     }

@@ -14,6 +14,14 @@ export function readable(fds: Iterable<number>, timeoutMs: number): number[] {
   const polled = Int32Array.of(NONE, ...fds);
   const ready = new Int32Array(polled.length);
   const until = Number(process.hrtime.bigint()) / 1e6 + timeoutMs;
-  native.next(polled, polled.length, ready, Float64Array.of(0, until), NOTHING, NO_RECORDS, 0);
+  native.next(
+    polled,
+    polled.length,
+    ready,
+    Float64Array.of(0, until),
+    NOTHING,
+    NO_RECORDS,
+    new Int32Array(polled.length),
+  );
   return [...ready.subarray(1)];
 }

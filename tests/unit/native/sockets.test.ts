@@ -95,7 +95,7 @@ describe('events', () => {
        const ready = new Int32Array(1);
        const clock = Float64Array.of(0, Infinity);
        parentPort.postMessage('waiting');
-       native.next(Int32Array.of(workerData), 1, ready, clock, new Uint8Array(0), new Int32Array(0), 0);
+       native.next(Int32Array.of(workerData), 1, ready, clock, new Uint8Array(0), new Int32Array(0), new Int32Array(1));
        parentPort.postMessage(ready[0]);`,
       { eval: true, workerData: event, execArgv: ['--input-type=module'] },
     );
@@ -111,6 +111,7 @@ describe('events', () => {
 describe('next', () => {
   const slab = new Uint8Array(2 * SLOT_SIZE);
   const batch = new Int32Array(2 * F_STRIDE);
+  const most = Int32Array.of(2);
   const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
   test('tells the time, at the moment that was asked for or when an event comes before', () => {
@@ -119,13 +120,13 @@ describe('next', () => {
     const clock = new Float64Array(2);
     const until = now() + 5;
     clock[1] = until;
-    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, 2)).toBe(0);
+    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, most)).toBe(0);
     expect(clock[0]).toBeGreaterThanOrEqual(until);
     expect(clock[0]).toBeLessThanOrEqual(now());
     expect(ready[0]).toBe(0);
     native.signalEvent(event);
     clock[1] = Number.POSITIVE_INFINITY;
-    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, 2)).toBe(0);
+    expect(native.next(Int32Array.of(event), 1, ready, clock, slab, batch, most)).toBe(0);
     expect(ready[0]).toBe(POLLIN);
     expect(clock[0]).toBeLessThanOrEqual(now());
     native.closeSocket(event);
@@ -136,7 +137,7 @@ describe('next', () => {
     const before = now();
     for (const until of [0, -1, Number.NEGATIVE_INFINITY, Number.NaN, before]) {
       const clock = Float64Array.of(0, until);
-      expect(native.next(Int32Array.of(event), 1, new Int32Array(1), clock, slab, batch, 2)).toBe(0);
+      expect(native.next(Int32Array.of(event), 1, new Int32Array(1), clock, slab, batch, most)).toBe(0);
       expect(clock[0]).toBeGreaterThanOrEqual(before);
     }
     native.closeSocket(event);
@@ -147,10 +148,10 @@ describe('next', () => {
     const ready = new Int32Array(2);
     const clock = Float64Array.of(0, Number.POSITIVE_INFINITY);
     native.signalEvent(fds[0]);
-    expect(native.next(fds, 2, ready, clock, slab, batch, 2)).toBe(0);
+    expect(native.next(fds, 2, ready, clock, slab, batch, most)).toBe(0);
     expect([...ready]).toEqual([POLLIN, 0]);
     native.signalEvent(fds[1]);
-    expect(native.next(fds, 2, ready, clock, slab, batch, 2)).toBe(-constants.errno.ENOTSOCK);
+    expect(native.next(fds, 2, ready, clock, slab, batch, most)).toBe(-constants.errno.ENOTSOCK);
     expect([...ready]).toEqual([POLLIN, POLLIN]);
     for (const fd of fds) native.closeSocket(fd);
   });
@@ -161,7 +162,7 @@ describe('next', () => {
       import { execFileSync } from 'node:child_process';
       import { native } from ${JSON.stringify(MODULE)};
       const fds = Int32Array.of(-1, -1);
-      const next = () => native.next(fds, 2, new Int32Array(2), new Float64Array(2), new Uint8Array(0), new Int32Array(0), 0);
+      const next = () => native.next(fds, 2, new Int32Array(2), new Float64Array(2), new Uint8Array(0), new Int32Array(0), new Int32Array(1));
       const before = next();
       execFileSync('prlimit', ['--nofile=1:1', '--pid', String(process.pid)]);
       let said = '';
@@ -172,8 +173,8 @@ describe('next', () => {
   });
 
   test('refuses what does not fit', () => {
-    const next = (fds: Int32Array, count: number, ready: Int32Array, clock: Float64Array, max = 2): unknown =>
-      native.next(fds, count, ready, clock, slab, batch, max);
+    const next = (fds: Int32Array, count: number, ready: Int32Array, clock: Float64Array, limits = most): unknown =>
+      native.next(fds, count, ready, clock, slab, batch, limits);
     const [one, clock] = [new Int32Array(1), new Float64Array(2)];
     expect(() => next(one, 2, new Int32Array(2), clock)).toThrow(/count/);
     expect(() => next(new Int32Array(2), 2, one, clock)).toThrow(/count/);
@@ -181,6 +182,10 @@ describe('next', () => {
     expect(() => next(new Int32Array(100), 65, new Int32Array(100), clock)).toThrow(/count/);
     expect(() => next(one, 1, one, new Float64Array(1))).toThrow(/clock/);
     expect(() => next(one, 1, one, new BigInt64Array(2) as unknown as Float64Array)).toThrow(/clock/);
-    expect(() => next(one, 1, one, clock, 3)).toThrow(/firstSlot and max/);
+    const two = Int32Array.of(-1, -1);
+    expect(() => next(two, 2, new Int32Array(2), clock, new Int32Array(0))).toThrow(/count/);
+    for (const frames of [3, -1]) {
+      expect(() => next(two, 2, new Int32Array(2), clock, Int32Array.of(frames))).toThrow(/firstSlot and max/);
+    }
   });
 });

@@ -257,7 +257,7 @@ describe('what native.next took', () => {
       const ready = new Int32Array(3);
       buffers.add(plainFrame(60, 1));
       expect(buffers.send(far)).toEqual([0]);
-      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, 4)).toBe(1);
+      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, Int32Array.of(4, 4))).toBe(1);
       expect([ready[1], ready[2]]).toEqual([0, 1]);
       near.taken = 1;
       expect(near.receive(buffers.slab, buffers.received, 0, 4)).toBe(1);
@@ -268,7 +268,7 @@ describe('what native.next took', () => {
       expect(buffers.send(left)).toEqual([0]);
       buffers.add(plainFrame(60, 3));
       expect(buffers.send(far)).toEqual([0]);
-      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, 4)).toBe(1);
+      expect(native.next(fds, 3, ready, clock, buffers.slab, buffers.received, Int32Array.of(4, 4))).toBe(1);
       expect([ready[1], ready[2]]).toEqual([1, 1]);
       expect(buffers.slab.subarray(SLOT_HEADROOM, SLOT_HEADROOM + 60)).toEqual(plainFrame(60, 2));
       expect(near.receive(buffers.slab, buffers.received, 0, 4)).toBe(1);
