@@ -173,13 +173,7 @@ export class Negotiator {
   }
 
   tick(now: Millis): void {
-    for (const [pair, until] of this.#expecting) {
-      if (now < until) break;
-      this.#expecting.delete(pair);
-      /* The other side began and fell silent: what waits behind us begins anew. */
-      if (pair.verdict === 'negotiating') pair.verdict = 'unknown';
-      this.#lane.releaseHeld(pair, now);
-    }
+    if (this.#expecting.size > 0) this.#stopExpecting(now);
     if (now >= this.#dprp.nextTimeout()) this.#apply(this.#dprp.tick(now), now);
     this.#associations.sweep(now);
     this.switches.tick(now);
@@ -187,11 +181,19 @@ export class Negotiator {
 
   nextTimeout(): number {
     let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout(), this.switches.nextTimeout());
-    for (const until of this.#expecting.values()) {
-      next = Math.min(next, until);
-      break;
-    }
+    /* Walking through a map allocates: not in every turn. */
+    if (this.#expecting.size > 0) next = Math.min(next, this.#expecting.values().next().value as number);
     return next;
+  }
+
+  #stopExpecting(now: Millis): void {
+    for (const [pair, until] of this.#expecting) {
+      if (now < until) break;
+      this.#expecting.delete(pair);
+      /* The other side began and fell silent: what waits behind us begins anew. */
+      if (pair.verdict === 'negotiating') pair.verdict = 'unknown';
+      this.#lane.releaseHeld(pair, now);
+    }
   }
 
   /** New keys, or none. Associations with a removed GE end now; those of an older key version are renewed soon. */
