@@ -8,6 +8,7 @@ import {
   decodeMpit,
   encodeCdn,
   encodeRgi,
+  type Header,
   type Mpit,
   NEGOTIATION_NONCE_LENGTH,
   PROOF_LENGTH,
@@ -41,6 +42,16 @@ interface Agreed {
   readonly sends: boolean;
 }
 
+/** What CDN is made of. */
+interface Owed extends Agreed {
+  readonly peer: Peer;
+  readonly header: Header;
+  readonly message: Pick<Received, 'id' | 'sequence' | 'ipVersion'>;
+}
+
+/** Under `sealed` CDN waits this long for what came right behind MPIT, ms: the initiator does not wait for it (§ 3.6). */
+const BEHIND_DATA = 0.05;
+
 export class Answer {
   readonly pair: Pair;
   readonly key: string; /* of the pair, in tables */
@@ -50,6 +61,8 @@ export class Answer {
   readonly after: string;
   /** The answer is forgotten then. */
   expires: Millis;
+  /** CDN is due then, ms; Infinity where none is owed. */
+  due = Number.POSITIVE_INFINITY;
   /** § 6.3: our own negotiation of the pair was confirmed meanwhile, and is the one to send with. */
   winner: string | undefined;
 
@@ -73,6 +86,7 @@ export class Answer {
   #prepared: (Derived & { readonly groupKey: KeyHandle }) | undefined;
   #mpitHash: Uint8Array | undefined;
   #cdn: Uint8Array | undefined;
+  #owed: Owed | undefined;
 
   /** Takes over the ephemeral key pair. */
   constructor(
@@ -166,7 +180,7 @@ export class Answer {
   prepare(self: Self): boolean {
     const { outcome, group, version } = this.#decision;
     const groupKey = outcome === 'protect' ? self.groupKey(group, version) : undefined;
-    if (groupKey === undefined || this.#secret === undefined || this.#cdn !== undefined) return false;
+    if (groupKey === undefined || this.#secret === undefined || this.#mpitHash !== undefined) return false;
     const derived = this.#derive(groupKey, this.#secret);
     if (typeof derived === 'string') return false;
     this.#prepared = { ...derived, groupKey };
@@ -196,9 +210,10 @@ export class Answer {
   mpit(step: Step, opened: Opened, message: Received, rivalry: () => Rivalry): 'completed' | 'repeated' | DropName {
     const { self, now, out } = step;
     const { crypto, peers, policy } = this.#machine;
-    if (this.#cdn !== undefined) {
-      if (this.#mpitHash === undefined || !equal(opened.hash, this.#mpitHash)) return 'dprp-hash-chain';
-      this.#reply(step, message, this.#cdn);
+    if (this.#mpitHash !== undefined) {
+      if (!equal(opened.hash, this.#mpitHash)) return 'dprp-hash-chain';
+      this.answer(step);
+      if (this.#cdn !== undefined) this.#reply(step, message, this.#cdn);
       return 'repeated';
     }
     const mpit = decodeMpit(opened.body);
@@ -257,23 +272,38 @@ export class Answer {
     return { proof, sends: false };
   }
 
-  #complete(step: Step, peer: Peer, opened: Opened, message: Received, { proof, sends }: Agreed): void {
-    const { self, now } = step;
-    const { crypto, random, limits } = this.#machine;
-    const sealed = seal(crypto, random, {
-      type: TYPE_CDN,
-      negotiation: opened.header.negotiation,
-      domainKey: self.domainKey(opened.header.domainKeyVersion) ?? self.newestDomainKey,
-      icmp: 'reply',
-      ipVersion: message.ipVersion,
-      body: encodeCdn({ mpitHash: opened.hash, proof, sends }),
-      macKey: peer.toPeer,
-    });
+  #complete(step: Step, peer: Peer, { hash, header }: Opened, message: Received, agreed: Agreed): void {
+    const { now } = step;
     this.#go('mpit');
     this.#release();
-    this.#mpitHash = opened.hash;
+    this.#mpitHash = hash;
+    this.expires = after(now, this.#machine.limits.answerFor);
+    const { id, sequence, ipVersion } = message;
+    this.#owed = { ...agreed, peer, header, message: { id, sequence, ipVersion } };
+    const { outcome, transform } = this.#decision;
+    /* Under pccom the initiator needs CDN to read what comes behind it (§ 11.4). */
+    if (outcome === 'protect' && !isPccom(transform)) this.due = now + BEHIND_DATA;
+    else this.answer(step);
+  }
+
+  /** Sends CDN where it is owed. */
+  answer(step: Step): void {
+    const { self } = step;
+    const owed = this.#owed;
+    if (owed === undefined || this.#mpitHash === undefined) return;
+    const { header, message, peer, proof, sends } = owed;
+    this.#owed = undefined;
+    this.due = Number.POSITIVE_INFINITY;
+    const sealed = seal(this.#machine.crypto, this.#machine.random, {
+      type: TYPE_CDN,
+      negotiation: header.negotiation,
+      domainKey: self.domainKey(header.domainKeyVersion) ?? self.newestDomainKey,
+      icmp: 'reply',
+      ipVersion: message.ipVersion,
+      body: encodeCdn({ mpitHash: this.#mpitHash, proof, sends }),
+      macKey: peer.toPeer,
+    });
     this.#cdn = sealed.payload;
-    this.expires = after(now, limits.answerFor);
     this.#reply(step, message, sealed.payload);
   }
 
@@ -321,8 +351,7 @@ export class Answer {
   }
 
   /** Answers with the request's id and sequence number, as an ordinary echo would. */
-  #reply(step: Step, message: Received, payload: Uint8Array): void {
-    const { id, sequence } = message;
+  #reply(step: Step, { id, sequence }: Pick<Received, 'id' | 'sequence'>, payload: Uint8Array): void {
     step.out.push({ do: 'send', pair: this.pair, icmp: 'reply', id, sequence, payload });
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Answer } from './answer.ts';
 import type { Limits } from './limits.ts';
+import type { Step } from './machine.ts';
 import type { Self } from './self.ts';
 import type { GeId, Millis } from './spec.ts';
 
@@ -18,6 +19,8 @@ export class Answers {
   /** Their RGI was just sent; of them those whose keys are made before MPIT comes. */
   readonly #fresh = new Set<Answer>();
   readonly #prepared = new Set<Answer>();
+  /** They owe CDN; the first is due first. */
+  readonly #owing = new Set<Answer>();
   /** Never later than the earliest end: asked in every turn, where walking through a map would allocate. */
   #due = Number.POSITIVE_INFINITY;
 
@@ -79,6 +82,7 @@ export class Answers {
     }
     this.#completed.set(answer.key + answer.idText, answer);
     this.#due = Math.min(this.#due, answer.expires);
+    if (answer.due < Number.POSITIVE_INFINITY) this.#owing.add(answer);
     this.#newest.set(answer.key, answer);
   }
 
@@ -103,7 +107,18 @@ export class Answers {
   }
 
   nextTimeout(): number {
-    return this.#fresh.size > 0 ? 0 : this.#due;
+    if (this.#fresh.size > 0) return 0;
+    if (this.#owing.size === 0) return this.#due;
+    return Math.min(this.#due, (this.#owing.values().next().value as Answer).due);
+  }
+
+  /** Sends what is owed: what is due, or all. */
+  answer(step: Step, all: boolean): void {
+    for (const answer of this.#owing) {
+      if (!all && step.now < answer.due) break;
+      this.#owing.delete(answer);
+      answer.answer(step);
+    }
   }
 
   clear(): void {
@@ -116,10 +131,12 @@ export class Answers {
     this.#byGe.clear();
     this.#fresh.clear();
     this.#prepared.clear();
+    this.#owing.clear();
   }
 
   #forget(answer: Answer, event: 'expired' | 'cancelled'): void {
     answer.end(event);
+    this.#owing.delete(answer);
     this.#completed.delete(answer.key + answer.idText);
     if (this.#newest.get(answer.key) === answer) this.#newest.delete(answer.key);
   }

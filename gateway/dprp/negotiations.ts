@@ -342,7 +342,10 @@ class Negotiations implements Dprp {
     const out: Action[] = [];
     const { ephemerals, limits } = this.#machine;
     this.#answers.expire(now);
-    if (this.#self !== undefined) this.#answers.prepare(this.#self);
+    if (this.#self !== undefined) {
+      this.#answers.answer({ self: this.#self, now, out }, false);
+      this.#answers.prepare(this.#self);
+    }
     this.#switches.tick(now, out);
     if (this.#self !== undefined && now >= this.#due) {
       const step: Step = { self: this.#self, now, out };
@@ -403,6 +406,8 @@ class Negotiations implements Dprp {
   setIdentity(identity: Identity | undefined, now: Millis): Action[] {
     const out: Action[] = [];
     const before = this.#self;
+    /* With the keys that MPIT came with. */
+    if (before !== undefined) this.#answers.answer({ self: before, now, out }, true);
     const self = identity === undefined ? undefined : new Self(identity);
     this.#self = self;
     const sameSecret = self?.identity.staticSecret === before?.identity.staticSecret;

@@ -13,7 +13,8 @@ describe('a first packet between two gateways of one group', () => {
     expect(world.a.names()).toEqual(['install and send']);
     world.run(3);
     expect(world.b.names()).toEqual(['expect', 'install and send', 'confirm']);
-    world.run(4);
+    expect(flow(world)).toEqual(['a DDE', 'b RGI', 'a MPIT']);
+    world.run(4.1);
     expect(world.a.names()).toEqual(['install and send', 'confirm']);
     expect(flow(world)).toEqual(['a DDE', 'b RGI', 'a MPIT', 'b CDN']);
     expect(world.sent.map((f) => f.message.icmp)).toEqual(['request', 'reply', 'request', 'reply']);
@@ -29,6 +30,57 @@ describe('a first packet between two gateways of one group', () => {
       took: 2,
     });
     expectNothingLeft(world.a, world.b);
+  });
+
+  describe('CDN leaves behind what came with MPIT', () => {
+    /** b has taken MPIT at 2 ms, and nothing since. */
+    function untilMpit(transform: 'sealed' | 'pccom' = 'sealed') {
+      const settings = { groups: [{ number: 7, versions: [1], transform }] };
+      const world = twoGateways({ a: settings, b: settings });
+      world.a.begin(PAIR_A, 'packet', 0);
+      for (let at = 0; at < 2; at++) {
+        const { to, message } = world.wire.shift()!;
+        to!.receive(message, at);
+        to!.tick(at);
+      }
+      const { message: mpit } = world.wire.shift()!;
+      return { world, mpit, said: world.b.receive(mpit, 2).map((action) => action.do) };
+    }
+
+    it('a little later, once', () => {
+      const { world, said } = untilMpit();
+      expect(said).toEqual(['install', 'confirm']);
+      expect(world.b.nextTimeout()).toBeGreaterThan(2);
+      expect(world.b.nextTimeout()).toBeLessThan(2.1);
+      world.b.tick(2.01);
+      expect(flow(world)).toEqual(['a DDE', 'b RGI', 'a MPIT']);
+      world.b.tick(2.1);
+      world.b.tick(2.2);
+      expect(flow(world)).toEqual(['a DDE', 'b RGI', 'a MPIT', 'b CDN']);
+    });
+
+    it('at once where MPIT is repeated, to both', () => {
+      const { world, mpit } = untilMpit();
+      expect(world.b.receive({ ...mpit, sequence: 2 }, 2.01).map((action) => action.do)).toEqual(['send', 'send']);
+      world.b.tick(2.1);
+      const answers = world.sent
+        .filter((f) => f.from === world.b)
+        .slice(-2)
+        .map((f) => f.message);
+      expect(answers.map(({ sequence }) => sequence)).toEqual([mpit.sequence, 2]);
+      expect(answers[0].payload).toEqual(answers[1].payload);
+    });
+
+    it('before the keys that it is made with go', () => {
+      const { world } = untilMpit();
+      expect(world.b.setIdentity(undefined, 2.01).map((action) => action.do)).toContain('send');
+      world.b.tick(2.1);
+      expect(flow(world)).toEqual(['a DDE', 'b RGI', 'a MPIT', 'b CDN']);
+    });
+
+    it('at once under pccom, whose packets the initiator cannot read before', () => {
+      expect(untilMpit('pccom').said).toEqual(['install', 'confirm', 'send']);
+    });
   });
 
   it('sends MPIT before it installs, so that the held packets follow it', () => {
@@ -146,7 +198,7 @@ describe('renewal', () => {
     world.run(102);
     expect(world.a.names().at(-1)).toBe('install');
     expect(world.a.sender(PAIR_A)).toBe(old);
-    world.run(104);
+    world.run(104.1);
     expect(world.a.sender(PAIR_A)?.generation).toBe(2);
     expectSameKeys(world);
     expect(world.b.state(PAIR_B).generations.filter((g) => g !== undefined).length).toBe(2);
