@@ -62,12 +62,19 @@ export function foldStacks(stacks: readonly Stack[]): string[] {
   return [...folded].map(([stack, samples]) => `${stack} ${samples}`);
 }
 
+/** The drawing without the tool's own program in it, which is under a licence of its own; titles tell what is narrow. */
+export const still = (svg: string): string =>
+  svg
+    .replace(/<script.*?<\/script>\n?/s, '')
+    .replace(/ onload="init\(evt\)"/, '')
+    .replace(/<text [^>]*id="(?:unzoom|search|ignorecase|matched)"[^>]*>.*?<\/text>\n?/gs, '');
+
 /** Draws them as `file`.svg beside `file`.folded. */
 export async function drawStacks(stacks: readonly Stack[], title: string, file: string): Promise<void> {
   const folded = `${foldStacks(stacks).join('\n')}\n`;
   writeFileSync(`${file}.folded`, folded);
   const options = ['--title', title, '--countname', 'samples', '--minwidth', String(NARROWEST), '--hash'];
-  writeFileSync(`${file}.svg`, await run(['perl', FLAMEGRAPH, ...options], folded));
+  writeFileSync(`${file}.svg`, still(await run(['perl', FLAMEGRAPH, ...options], folded)));
 }
 
 /* ---- what a stack is spent on --------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { costOf, costShares, foldStacks, readStacks } from '../../perf/profile/stacks.ts';
+import { costOf, costShares, foldStacks, readStacks, still } from '../../perf/profile/stacks.ts';
 
 const LOOP = '7f40 JS:*run file:///home/gscip/gateway/datapath/worker.ts:70:13 (/tmp/perf-77.map)';
 
@@ -72,4 +72,10 @@ test.each([
   ['node', [{ symbol: 'receive_frames', object: '/opt/build/gscip.node' }]],
 ])('%s', (cost, stack) => {
   expect(costOf(stack)).toBe(cost);
+});
+
+test('a drawing is a picture and no program', () => {
+  const drawn =
+    '<svg width="9" onload="init(evt)">\n<script type="text/ecmascript">\n<![CDATA[ a(); ]]>\n</script>\n<text id="title" x="1">t</text>\n<text id="search" x="2">Search</text>\n<text id="matched" x="3"> </text>\n</svg>';
+  expect(still(drawn)).toBe('<svg width="9">\n<text id="title" x="1">t</text>\n</svg>');
 });
