@@ -66,7 +66,7 @@ export function foldStacks(stacks: readonly Stack[]): string[] {
 export const still = (svg: string): string =>
   svg
     .replace(/<script.*?<\/script>\n?/s, '')
-    .replace(/ onload="init\(evt\)"/, '')
+    .replace(/ on[a-z]+="[^"]*"/g, '')
     .replace(/<text [^>]*id="(?:unzoom|search|ignorecase|matched)"[^>]*>.*?<\/text>\n?/gs, '');
 
 /** Draws them as `file`.svg beside `file`.folded. */
