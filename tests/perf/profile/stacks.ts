@@ -62,9 +62,16 @@ export function foldStacks(stacks: readonly Stack[]): string[] {
   return [...folded].map(([stack, samples]) => `${stack} ${samples}`);
 }
 
-/** The drawing without the tool's own program in it, which is under a licence of its own; titles tell what is narrow. */
+/** The first that is written in a drawing. */
+const HEADING = /<text [^>]*>([^<]*)</;
+
+/**
+ * The drawing without the tool's own program in it, which is under a licence of its own, and with a title of the whole
+ * for those who hear it read; titles of stacks tell what is too narrow to be written.
+ */
 export const still = (svg: string): string =>
   svg
+    .replace(/<svg [^>]*>\n?/, (tag) => `${tag}<title>${HEADING.exec(svg)?.[1] ?? ''}</title>\n`)
     .replace(/<script.*?<\/script>\n?/s, '')
     .replace(/ on[a-z]+="[^"]*"/g, '')
     .replace(/<text [^>]*id="(?:unzoom|search|ignorecase|matched)"[^>]*>.*?<\/text>\n?/gs, '');

@@ -74,8 +74,8 @@ test.each([
   expect(costOf(stack)).toBe(cost);
 });
 
-test('a drawing is a picture and no program', () => {
+test('a drawing is a picture with a title, and no program', () => {
   const drawn =
     '<svg width="9" onload="init(evt)">\n<script type="text/ecmascript">\n<![CDATA[ a(); ]]>\n</script>\n<text id="title" x="1" onclick="zoom(this)">t</text>\n<text id="search" x="2">Search</text>\n<text id="matched" x="3"> </text>\n</svg>';
-  expect(still(drawn)).toBe('<svg width="9">\n<text id="title" x="1">t</text>\n</svg>');
+  expect(still(drawn)).toBe('<svg width="9">\n<title>t</title>\n<text id="title" x="1">t</text>\n</svg>');
 });
