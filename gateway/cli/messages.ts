@@ -2,8 +2,8 @@
  * Everything the command line says, in English and Japanese. `{name}` stands for a value; both languages use the same
  * ones. Verdicts and their reasons are in `reasons.ts`; mistakes in the configuration come from #config with their words.
  */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
 
 export const messages = {
   /* help */
@@ -364,10 +364,5 @@ export const messages = {
 } as const satisfies Readonly<Record<string, Text>>;
 
 export type MessageKey = keyof typeof messages;
-/** Says a message in the language it was made for; a value that is missing stays visible as its `{name}`. */
-export type Say = ((key: MessageKey, values?: Values) => string) & { readonly language: Language };
-
-export function sayIn(language: Language): Say {
-  const say = (key: MessageKey, values: Values = {}): string => fill(messages[key][language], values);
-  return Object.assign(say, { language });
-}
+export type Say = SayOf<MessageKey>;
+export const sayIn = speaker(messages);

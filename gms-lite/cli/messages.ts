@@ -1,8 +1,8 @@
 /** The words of the GMS's command line. Refusals have their own sentences in #gms/errors.ts. */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
 
-const messages = {
+export const messages = {
   program: { en: 'the group management server', ja: 'グループ管理サーバ' },
   'option.state': { en: 'directory of the GMS (or GMS_STATE)', ja: 'GMSのディレクトリ(環境変数GMS_STATEでも可)' },
   'option.json': { en: 'print JSON', ja: 'JSONで出力する' },
@@ -146,10 +146,5 @@ const messages = {
 } as const satisfies Readonly<Record<string, Text>>;
 
 export type MessageKey = keyof typeof messages;
-
-export type Translate = ((key: MessageKey, values?: Values) => string) & { readonly language: Language };
-
-export function translator(language: Language): Translate {
-  const translate = (key: MessageKey, values: Values = {}): string => fill(messages[key][language], values);
-  return Object.assign(translate, { language });
-}
+export type Translate = SayOf<MessageKey>;
+export const translator = speaker(messages);

@@ -1,6 +1,6 @@
 /** Everything `npm test` says of its own, in English and Japanese; both languages use the same `{values}`. */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
 
 export const messages = {
   'unknown-part': {
@@ -44,9 +44,5 @@ export const messages = {
 } satisfies Record<string, Text>;
 
 export type MessageKey = keyof typeof messages;
-export type Say = (key: MessageKey, values?: Values) => string;
-
-export const sayIn =
-  (language: Language): Say =>
-  (key, values = {}) =>
-    fill(messages[key][language], values);
+export type Say = SayOf<MessageKey>;
+export const sayIn = speaker(messages);

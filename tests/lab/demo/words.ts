@@ -1,8 +1,8 @@
 /** What the demonstration says, in English and Japanese. */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
 
-const words = {
+export const words = {
   'need-root': {
     en: 'The demonstration makes network namespaces and needs root: sudo npm run demo',
     ja: 'デモはネットワーク名前空間を作るため、root権限が必要です: sudo npm run demo',
@@ -68,10 +68,5 @@ const words = {
 } as const satisfies Readonly<Record<string, Text>>;
 
 export type Word = keyof typeof words;
-export type Tell = (word: Word, values?: Values) => string;
-
-/** Sentences in one language. */
-export const tellIn =
-  (language: Language): Tell =>
-  (word, values = {}) =>
-    fill(words[word][language], values);
+export type Tell = SayOf<Word>;
+export const tellIn = speaker(words);

@@ -1,8 +1,7 @@
 /** The command line: `[ROW…] [--rows …] [--modes …] [--profile wire|packet|offload|all] [--samples N] [--json FILE]`. */
-import { parseArgs } from 'node:util';
 import { PROFILES, type Profile } from '#kit/machine.ts';
-import type { Values } from '#terminal/message.ts';
-import type { MessageKey } from './messages.ts';
+import { Misunderstood, readOptions } from '../command-line.ts';
+import { messages } from './messages.ts';
 import { MODES, type Mode } from './modes.ts';
 
 /** What can be asked for, in the order of a run: what needs gateways just started comes first. */
@@ -41,79 +40,38 @@ export interface Asked {
 export const DEFAULT_SAMPLES = 5;
 const MAX_SAMPLES = 99;
 
-/** The command line cannot be understood; the message says which word and what is possible. */
-export class Misunderstood extends Error {
-  readonly key: MessageKey;
-  readonly values: Values;
-
-  constructor(key: MessageKey, values: Values) {
-    super(`${key} ${JSON.stringify(values)}`);
-    this.key = key;
-    this.values = values;
-  }
-}
-
-const OPTIONS = {
-  rows: { type: 'string' },
-  modes: { type: 'string' },
-  profile: { type: 'string' },
-  samples: { type: 'string' },
-  json: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
-type OptionName = keyof typeof OPTIONS;
-
-const isOption = (name: string): name is OptionName => Object.hasOwn(OPTIONS, name);
+const OPTIONS = ['rows', 'modes', 'profile', 'samples', 'json'] as const;
 
 /** @throws Misunderstood */
-export function parseArguments(words: readonly string[]): Asked {
-  const { tokens } = parseArgs({ args: [...words], options: OPTIONS, strict: false, tokens: true });
-  const rows = new Set<RowName>();
-  const given: Partial<Record<OptionName, string>> = {};
-  let help = false;
-  for (const token of tokens) {
-    if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') {
-      rows.add(rowOf(token.value));
-      continue;
-    }
-    const { rawName, name, value } = token;
-    if (!isOption(name)) throw new Misunderstood('unknown-option', { option: rawName });
-    if (name === 'help') {
-      help = true;
-      continue;
-    }
-    const missing = value === undefined || value === '' || (!token.inlineValue && value.startsWith('-'));
-    if (missing) throw new Misunderstood('value-missing', { option: rawName });
-    given[name] = value;
-  }
-  for (const row of given.rows?.split(',') ?? []) rows.add(rowOf(row));
-  const modes = new Set(given.modes?.split(',').map(modeOf));
+export function parseArguments(line: readonly string[]): Asked {
+  const { options, words, help } = readOptions(line, OPTIONS);
+  const rows = new Set([...words, ...(options.rows?.split(',') ?? [])].map(rowOf));
+  const modes = new Set(options.modes?.split(',').map(modeOf));
   return {
-    parts: partsOf(rows.size === 0 ? ROWS : ROWS.filter((row) => rows.has(row)), given.profile ?? 'wire'),
+    parts: partsOf(rows.size === 0 ? ROWS : ROWS.filter((row) => rows.has(row)), options.profile ?? 'wire'),
     modes: modes.size === 0 ? MODES : MODES.filter((mode) => modes.has(mode)),
-    samples: given.samples === undefined ? DEFAULT_SAMPLES : samplesOf(given.samples),
+    samples: options.samples === undefined ? DEFAULT_SAMPLES : samplesOf(options.samples),
     help,
-    ...(given.json !== undefined && { json: given.json }),
+    ...(options.json !== undefined && { json: options.json }),
   };
 }
 
 function rowOf(word: string): RowName {
   const row = ROWS.find((r) => r === word);
-  if (row === undefined) throw new Misunderstood('unknown-row', { row: word, rows: ROWS.join(', ') });
+  if (row === undefined) throw new Misunderstood(messages['unknown-row'], { row: word, rows: ROWS.join(', ') });
   return row;
 }
 
 function modeOf(word: string): Mode {
   const mode = MODES.find((m) => m === word);
-  if (mode === undefined) throw new Misunderstood('unknown-mode', { mode: word, modes: MODES.join(', ') });
+  if (mode === undefined) throw new Misunderstood(messages['unknown-mode'], { mode: word, modes: MODES.join(', ') });
   return mode;
 }
 
 function samplesOf(word: string): number {
   const samples = Number(word);
   if (!Number.isInteger(samples) || samples < 1 || samples > MAX_SAMPLES) {
-    throw new Misunderstood('bad-samples', { samples: word, most: MAX_SAMPLES });
+    throw new Misunderstood(messages['bad-samples'], { samples: word, most: MAX_SAMPLES });
   }
   return samples;
 }
@@ -128,5 +86,5 @@ function partsOf(rows: readonly RowName[], word: string): Asked['parts'] {
   }
   const profile = PROFILES.find((p) => p === word);
   if (profile !== undefined) return [{ profile, rows }];
-  throw new Misunderstood('unknown-profile', { profile: word, profiles: [...PROFILES, 'all'].join(', ') });
+  throw new Misunderstood(messages['unknown-profile'], { profile: word, profiles: [...PROFILES, 'all'].join(', ') });
 }

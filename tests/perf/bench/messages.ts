@@ -1,8 +1,10 @@
 /** Everything the benchmark says, in English and Japanese; both languages use the same `{values}`. */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
+import { shared } from '../messages.ts';
 
 export const messages = {
+  ...shared,
   usage: {
     en:
       'npm run bench -- [ROW…] [--rows ROW,…] [--modes MODE,…] [--profile {profiles}] [--samples N] [--json FILE]\n' +
@@ -24,11 +26,6 @@ export const messages = {
     en: '--samples: a whole number from 1 to {most}; not {samples}',
     ja: '--samples: 1～{most}の整数を指定してください。{samples}は使えません',
   },
-  'unknown-option': {
-    en: 'there is no option {option}; --help shows what there is',
-    ja: 'オプション{option}はありません。--helpで使い方を表示します',
-  },
-  'value-missing': { en: '{option} needs a value', ja: '{option}には値が必要です' },
   'no-folder': {
     en: '--json: files cannot be written in {folder}',
     ja: '--json: {folder}にファイルを書き込めません',
@@ -40,10 +37,6 @@ export const messages = {
   failed: { en: 'the benchmark failed: {error}', ja: 'ベンチマークに失敗しました: {error}' },
 
   /* while it runs */
-  installing: {
-    en: 'installing Debian packages: {packages}',
-    ja: 'Debianパッケージをインストールしています: {packages}',
-  },
   building: { en: 'building the lab of {mode}', ja: '{mode}のラボを構築しています' },
   'mode-missing': { en: 'not available: {reason}', ja: '利用できません: {reason}' },
   measuring: { en: 'measuring {row} ({profile})', ja: '{row}を測定しています({profile})' },
@@ -200,9 +193,5 @@ export const messages = {
 } satisfies Record<string, Text>;
 
 export type MessageKey = keyof typeof messages;
-export type Say = (key: MessageKey, values?: Values) => string;
-
-export const sayIn =
-  (language: Language): Say =>
-  (key, values = {}) =>
-    fill(messages[key][language], values);
+export type Say = SayOf<MessageKey>;
+export const sayIn = speaker(messages);

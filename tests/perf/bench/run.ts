@@ -8,12 +8,13 @@ import { dirname } from 'node:path';
 import type { Lab } from '#kit/lab.ts';
 import { PROFILES, type Profile } from '#kit/machine.ts';
 import { languageOf } from '#terminal/language.ts';
+import { Misunderstood } from '../command-line.ts';
 import { installPackages } from '../packages.ts';
-import { type Asked, Misunderstood, parseArguments, ROWS, type RowName } from './arguments.ts';
+import { type Asked, parseArguments, ROWS, type RowName } from './arguments.ts';
 import { environmentOf, loadNow, type Missing } from './environment.ts';
 import { type BenchLab, build, changeProfile } from './lab.ts';
 import { MEASURES } from './measures.ts';
-import { type Say, sayIn } from './messages.ts';
+import { messages, type Say, sayIn } from './messages.ts';
 import { isPeer, MODES, type Mode } from './modes.ts';
 import { type Result, reportOf } from './result.ts';
 import { briefly, environmentLines, resultLines, targetLines } from './table.ts';
@@ -23,7 +24,8 @@ const progress = (line: string): void => console.error(line);
 
 /** Runs what `words` ask for; returns the exit code. */
 export async function runBenchmark(words: readonly string[]): Promise<number> {
-  const say = sayIn(languageOf(process.env));
+  const language = languageOf(process.env);
+  const say = sayIn(language);
   /* The labs remove themselves on a signal, and the process ends by it: what breaks meanwhile is no failure. */
   let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -47,7 +49,7 @@ export async function runBenchmark(words: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof Misunderstood) {
-      console.error(say(error.key, error.values));
+      console.error(error.in(language));
       return 2;
     }
     if (!interrupted) console.error(say('failed', { error: messageOf(error) }));
@@ -63,7 +65,7 @@ function checkFolder(file: string): void {
   try {
     accessSync(folder, constants.W_OK);
   } catch {
-    throw new Misunderstood('no-folder', { folder });
+    throw new Misunderstood(messages['no-folder'], { folder });
   }
 }
 

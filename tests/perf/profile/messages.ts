@@ -1,8 +1,10 @@
 /** Everything `npm run profile` says, in English and Japanese; both languages use the same `{values}`. */
-import type { Language, Text } from '#config/text.ts';
-import { fill, type Values } from '#terminal/message.ts';
+import type { Text } from '#config/text.ts';
+import { type SayOf, speaker } from '#terminal/message.ts';
+import { shared } from '../messages.ts';
 
 export const messages = {
+  ...shared,
   usage: {
     en:
       'npm run profile -- [--mode {modes}] [--direction {directions}] [--load {loads}] [--profile {profiles}] ' +
@@ -22,14 +24,9 @@ export const messages = {
     en: '{word} is not understood; --help shows what there is',
     ja: '{word}は解釈できません。--helpで使い方を表示します',
   },
-  'value-missing': { en: '{option} needs a value', ja: '{option}には値が必要です' },
   'needs-root': {
     en: 'profiles need Linux and root, for network namespaces and perf',
     ja: 'プロファイルの取得にはLinuxとroot権限が必要です(ネットワーク名前空間とperfを使うため)',
-  },
-  installing: {
-    en: 'installing Debian packages: {packages}',
-    ja: 'Debianパッケージをインストールしています: {packages}',
   },
   failed: { en: 'the profile failed: {error}', ja: 'プロファイルの取得に失敗しました: {error}' },
 
@@ -94,9 +91,5 @@ export const messages = {
 } satisfies Record<string, Text>;
 
 export type MessageKey = keyof typeof messages;
-export type Say = (key: MessageKey, values?: Values) => string;
-
-export const sayIn =
-  (language: Language): Say =>
-  (key, values = {}) =>
-    fill(messages[key][language], values);
+export type Say = SayOf<MessageKey>;
+export const sayIn = speaker(messages);

@@ -13,8 +13,9 @@ import { PROFILES } from '#kit/machine.ts';
 import { iperf, startIperfServer } from '#kit/programs/iperf3.ts';
 import { languageOf } from '#terminal/language.ts';
 import { type BridgeLab, bridge, H2 } from '../../lab/topologies/bridge.ts';
+import { Misunderstood } from '../command-line.ts';
 import { installPackages } from '../packages.ts';
-import { DIRECTIONS, LOADS, Misunderstood, MODES, parseArguments, type Wanted } from './arguments.ts';
+import { DIRECTIONS, LOADS, MODES, parseArguments, type Wanted } from './arguments.ts';
 import { recordStacks, symbols, workerThreads } from './kernel.ts';
 import { type Say, sayIn } from './messages.ts';
 import { FOLDER_VARIABLE, type Probed, socketOf } from './probe.ts';
@@ -30,7 +31,8 @@ const FUNCTIONS = 25;
 
 /** Returns the exit code: 0 done, 1 failed, 2 usage. */
 export async function runProfile(words: readonly string[]): Promise<number> {
-  const say = sayIn(languageOf(process.env));
+  const language = languageOf(process.env);
+  const say = sayIn(language);
   try {
     const wanted = parseArguments(words);
     if (wanted === undefined) {
@@ -47,7 +49,7 @@ export async function runProfile(words: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof Misunderstood) {
-      console.error(say(error.key, error.values));
+      console.error(error.in(language));
       return 2;
     }
     console.error(say('failed', { error: error instanceof Error ? error.message : String(error) }));

@@ -5,17 +5,6 @@ import { REASON_WORDS, VERDICT_WORDS } from '#cli/reasons.ts';
 import { DROPS } from '#wire/drops.ts';
 
 const JAPANESE = /[\u3040-\u30ff\u4e00-\u9fff]/;
-/** What is written the same in both languages. */
-const SAME = new Set(['label-gms']);
-
-const placeholders = (text: string): string[] => [...text.matchAll(/\{([a-z]+)\}/g)].map((match) => match[1]!).sort();
-
-test.each(Object.entries(messages))('%s says the same in both languages', (key, { en, ja }) => {
-  expect(en).not.toBe('');
-  expect(en).not.toMatch(JAPANESE);
-  if (!SAME.has(key)) expect(ja).toMatch(JAPANESE);
-  expect(placeholders(ja)).toEqual(placeholders(en));
-});
 
 test('reasons, verdicts and drops have words in both languages', () => {
   for (const { en, ja } of [...Object.values(REASON_WORDS), ...Object.values(VERDICT_WORDS), ...DROPS]) {

@@ -1,8 +1,8 @@
 /** What the benchmark understands, and what it says to the rest. */
 import { describe, expect, test } from 'vitest';
-import { type Asked, DEFAULT_SAMPLES, Misunderstood, parseArguments, ROWS } from '../../perf/bench/arguments.ts';
-import { messages, sayIn } from '../../perf/bench/messages.ts';
+import { type Asked, DEFAULT_SAMPLES, parseArguments, ROWS } from '../../perf/bench/arguments.ts';
 import { MODES } from '../../perf/bench/modes.ts';
+import { refusal } from './refusal.ts';
 
 const all: Asked = {
   parts: [{ profile: 'wire', rows: ROWS }],
@@ -12,16 +12,7 @@ const all: Asked = {
 };
 const rowsOf = (...words: string[]): readonly string[] => parseArguments(words).parts[0].rows;
 
-/** The sentence that a person reads instead of figures. */
-function refusal(...words: string[]): string {
-  try {
-    parseArguments(words);
-  } catch (error) {
-    if (error instanceof Misunderstood) return sayIn('en')(error.key, error.values);
-    throw error;
-  }
-  throw new Error(`understood: ${words.join(' ')}`);
-}
+const refusalOf = (...words: string[]): string => refusal(parseArguments, words);
 
 describe('the command line', () => {
   test('without words measures everything on real segments', () => {
@@ -54,7 +45,7 @@ describe('the command line', () => {
   test('takes the number of samples', () => {
     expect(parseArguments(['--samples', '9']).samples).toBe(9);
     for (const word of ['0', '1.5', '100', 'many']) {
-      expect(refusal('--samples', word)).toBe(`--samples: a whole number from 1 to 99; not ${word}`);
+      expect(refusalOf('--samples', word)).toBe(`--samples: a whole number from 1 to 99; not ${word}`);
     }
   });
 
@@ -68,24 +59,17 @@ describe('the command line', () => {
   });
 
   test('says which word it does not know, and which there are', () => {
-    expect(refusal('tcp', 'udp')).toBe(`there is no row udp; rows: ${ROWS.join(', ')}`);
-    expect(refusal('--profile', 'fast')).toMatch(/^--profile: there is no profile fast; profiles: wire, /);
-    expect(refusal('--rows', 'tcp,udp')).toBe(`there is no row udp; rows: ${ROWS.join(', ')}`);
-    expect(refusal('--modes', 'ipsec')).toMatch(/^--modes: there is no mode ipsec; modes: plain, /);
-    expect(refusal('--fast')).toContain('no option --fast');
-    expect(refusal('-x')).toContain('no option -x');
+    expect(refusalOf('tcp', 'udp')).toBe(`there is no row udp; rows: ${ROWS.join(', ')}`);
+    expect(refusalOf('--profile', 'fast')).toMatch(/^--profile: there is no profile fast; profiles: wire, /);
+    expect(refusalOf('--rows', 'tcp,udp')).toBe(`there is no row udp; rows: ${ROWS.join(', ')}`);
+    expect(refusalOf('--modes', 'ipsec')).toMatch(/^--modes: there is no mode ipsec; modes: plain, /);
+    expect(refusalOf('--fast')).toContain('no option --fast');
+    expect(refusalOf('-x')).toContain('no option -x');
   });
 
   test.each(['--profile', '--json', '--rows', '--modes', '--samples'])('says that %s needs a value', (option) => {
-    expect(refusal(option)).toBe(`${option} needs a value`);
-    expect(refusal(`${option}=`)).toBe(`${option} needs a value`);
-    expect(refusal(option, '--help')).toBe(`${option} needs a value`);
+    expect(refusalOf(option)).toBe(`${option} needs a value`);
+    expect(refusalOf(`${option}=`)).toBe(`${option} needs a value`);
+    expect(refusalOf(option, '--help')).toBe(`${option} needs a value`);
   });
-});
-
-test('both languages use the same values', () => {
-  const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
-  for (const [key, { en, ja }] of Object.entries(messages)) {
-    expect([key, placeholders(ja)]).toEqual([key, placeholders(en)]);
-  }
 });

@@ -1,8 +1,8 @@
 /** What `npm run profile` understands, and what it reads from a profile of V8: time in functions themselves, stacks. */
 import { describe, expect, test } from 'vitest';
-import { Misunderstood, parseArguments } from '../../perf/profile/arguments.ts';
-import { messages, sayIn } from '../../perf/profile/messages.ts';
+import { parseArguments } from '../../perf/profile/arguments.ts';
 import { type CpuProfile, nameOf, selfShares } from '../../perf/profile/summary.ts';
+import { refusal } from './refusal.ts';
 
 const frame = (functionName: string, url = '', lineNumber = 0) => ({ functionName, url, lineNumber });
 const GATEWAY = 'file:///opt/gscip/gateway';
@@ -44,16 +44,7 @@ test('a profile without samples has no shares', () => {
 });
 
 describe('the command line', () => {
-  /** The sentence that a person reads instead of a profile. */
-  function refusal(...words: string[]): string {
-    try {
-      parseArguments(words);
-    } catch (error) {
-      if (error instanceof Misunderstood) return sayIn('en')(error.key, error.values);
-      throw error;
-    }
-    throw new Error(`understood: ${words.join(' ')}`);
-  }
+  const refusalOf = (...words: string[]): string => refusal(parseArguments, words);
 
   test('without words looks at sealed, outward, one TCP stream on real segments', () => {
     expect(parseArguments([])).toEqual({
@@ -84,20 +75,13 @@ describe('the command line', () => {
   });
 
   test('says what it does not understand, and what there is', () => {
-    expect(refusal('--mode', 'fast')).toBe('--mode: sealed, pccom, verdict; not fast');
-    expect(refusal('--direction', 'up')).toBe('--direction: out, in; not up');
+    expect(refusalOf('--mode', 'fast')).toBe('--mode: sealed, pccom, verdict; not fast');
+    expect(refusalOf('--direction', 'up')).toBe('--direction: out, in; not up');
     for (const word of ['0', '61', 'long']) {
-      expect(refusal('--seconds', word)).toBe(`--seconds: a number from 1 to 60; not ${word}`);
+      expect(refusalOf('--seconds', word)).toBe(`--seconds: a number from 1 to 60; not ${word}`);
     }
-    expect(refusal('tcp')).toBe('tcp is not understood; --help shows what there is');
-    expect(refusal('--fast')).toContain('--fast is not understood');
-    expect(refusal('--load', '--help')).toBe('--load needs a value');
+    expect(refusalOf('tcp')).toBe('tcp is not understood; --help shows what there is');
+    expect(refusalOf('--fast')).toContain('no option --fast');
+    expect(refusalOf('--load', '--help')).toBe('--load needs a value');
   });
-});
-
-test('both languages use the same values', () => {
-  const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
-  for (const [key, { en, ja }] of Object.entries(messages)) {
-    expect([key, placeholders(ja)]).toEqual([key, placeholders(en)]);
-  }
 });

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { treeWith } from '#kit/tree.ts';
-import { messages, sayIn } from '../../run/messages.ts';
+import { sayIn } from '../../run/messages.ts';
 import { namespaceObstacle, unitTestsInNamespaces } from '../../run/obstacles.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -28,11 +28,4 @@ test('unit tests that make some are found by what they import', () => {
     'tests/unit/port/wire.test.ts',
   ]);
   expect(unitTestsInNamespaces(ROOT)).toContain('tests/unit/port/packet.test.ts');
-});
-
-test('both languages use the same values', () => {
-  const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
-  for (const [key, { en, ja }] of Object.entries(messages)) {
-    expect([key, placeholders(ja)]).toEqual([key, placeholders(en)]);
-  }
 });
