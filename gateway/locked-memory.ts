@@ -1,4 +1,6 @@
-/** Memory that has to be locked for keys, and what to say where the system allows less of it (docs/operations.md, 1). */
+/**
+ * Memory that has to be locked for keys, and what to say where the system allows less of it (docs/operations.md, 1).
+ */
 import type { GatewayConfig } from '#config/config.ts';
 import { MAX_WIDE_KEYS } from '#datapath/key-places.ts';
 import { native } from '#native/native.ts';
@@ -28,8 +30,8 @@ const WARNINGS = {
 } as const;
 
 /**
- * `locked-memory` is told at the start where the limit is too low, `no-key-room` when a worker found it so. Neither ends
- * anything: with few pairs, or without `pccom`, less is needed.
+ * `locked-memory` is told at the start where the limit is too low, `no-key-room` when a worker found it so. Neither
+ * ends anything: with few pairs, or without `pccom`, less is needed.
  */
 export function warnOfMemory(
   name: keyof typeof WARNINGS,

@@ -270,7 +270,7 @@ class Gateway {
     }
   }
 
-  /** A worker's pairs are lost with it, and its descriptors cannot be handed on one by one: the gateway ends, closed. */
+  /** A worker's pairs are lost with it, and its descriptors are not handed on one by one: the gateway ends, closed. */
   #workerFailed(error: Error, worker: number): void {
     this.#log.error({ error, worker }, 'a datapath worker failed; nothing passes any more');
     this.#report.emit('alarm', 'worker-failed', { worker, error: error.message });

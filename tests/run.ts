@@ -38,7 +38,7 @@ const show = (program: string, ...args: string[]) => showIn({}, program, ...args
 /** A program that npm installed, on the Node that runs this. */
 const installed = (path: string, ...args: string[]) => show(process.execPath, join('node_modules', path), ...args);
 
-/* ---- style --------------------------------------------------------------------------------------------------------- */
+/* ---- style ------------------------------------------------------------------------------------------------------- */
 
 async function style(): Promise<Outcome> {
   const checks: readonly [string, () => Promise<number>][] = [
@@ -55,7 +55,7 @@ async function style(): Promise<Outcome> {
   return { part: 'style', passed, failed: checks.length - passed, notRun: [] };
 }
 
-/* ---- vitest -------------------------------------------------------------------------------------------------------- */
+/* ---- vitest ------------------------------------------------------------------------------------------------------ */
 
 interface VitestReport {
   readonly numPassedTests: number;
@@ -120,7 +120,7 @@ async function unit(choice: Choice = {}): Promise<Outcome> {
   return { ...outcome, notRun: [...outcome.notRun, ...left.map((path) => `${path}: ${say(obstacle)}`)] };
 }
 
-/* ---- sanitizers ---------------------------------------------------------------------------------------------------- */
+/* ---- sanitizers -------------------------------------------------------------------------------------------------- */
 
 const SANITIZED_ADDON = join(ROOT, 'build', 'sanitized', 'gscip.node');
 const SANITIZERS = '-fsanitize=address,undefined -fno-sanitize-recover=all -shared-libasan';
@@ -132,10 +132,15 @@ const OF_THE_ADDON = [
   'tests/unit/port/pcap.test',
   'tests/unit/transform/providers',
 ];
-/** Looks for keys in the process's memory: the sanitizer keeps what was freed, so that is for the addon as it is shipped. */
+/**
+ * Looks for keys in the process's memory: the sanitizer keeps what was freed, so that is for the addon as it is
+ * shipped.
+ */
 const RESIDUES = 'tests/unit/transform/providers-residue.test.ts';
 
-/** The sanitizers' runtime, which must be in the process before the addon; undefined where clang or it is not installed. */
+/**
+ * The sanitizers' runtime, which must be in the process before the addon; undefined where clang or it is not installed.
+ */
 function sanitizerRuntime(): string | undefined {
   const processor = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
   try {
@@ -164,14 +169,14 @@ async function sanitizers(): Promise<Outcome> {
   return unit({ part, files: OF_THE_ADDON, without: [RESIDUES], environment });
 }
 
-/* ---- labs ---------------------------------------------------------------------------------------------------------- */
+/* ---- labs -------------------------------------------------------------------------------------------------------- */
 
 async function lab(): Promise<Outcome> {
   const obstacle = namespaceObstacle();
   return obstacle === undefined ? vitest('lab') : { part: 'lab', passed: 0, failed: 0, notRun: [say(obstacle)] };
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 const PARTS: Readonly<Record<string, () => Promise<Outcome>>> = {
   style,

@@ -1,4 +1,7 @@
-/** Server-sent events: one bounded queue per listener, so that a listener that does not read costs little and is told what it missed. */
+/**
+ * Server-sent events: one bounded queue per listener, so that a listener that does not read costs little and is told
+ * what it missed.
+ */
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { GatewayView } from './view.ts';

@@ -58,7 +58,10 @@ export async function serveApi(gateway: GatewayApp, path: string): Promise<Servi
   };
 }
 
-/** Node creates the socket within this call, and with its final permissions: there is no moment in which others could open it. */
+/**
+ * Node creates the socket within this call, and with its final permissions: there is no moment in which others could
+ * open it.
+ */
 function listenPrivately(server: Server, path: string): void {
   const umask = process.umask(0o177);
   try {

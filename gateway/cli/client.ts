@@ -46,7 +46,10 @@ export class GatewayClient {
     });
   }
 
-  /** Calls `each` with the JSON text of every event, until `signal` is aborted (then it returns) or the gateway ends it (false). */
+  /**
+   * Calls `each` with the JSON text of every event, until `signal` is aborted (then it returns) or the gateway ends it
+   * (false).
+   */
   async events(each: (json: string) => void, signal: AbortSignal): Promise<boolean> {
     const response = await this.#request('GET', 'events', undefined, signal);
     if (response.statusCode !== 200) await this.#answer(response);

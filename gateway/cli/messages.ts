@@ -1,6 +1,7 @@
 /**
  * Everything the command line says, in English and Japanese. `{name}` stands for a value; both languages use the same
- * ones. Verdicts and their reasons are in `reasons.ts`; mistakes in the configuration come from #config with their words.
+ * ones. Verdicts and their reasons are in `reasons.ts`; mistakes in the configuration come from #config with their
+ * words.
  */
 import type { Text } from '#config/text.ts';
 import { type SayOf, speaker } from '#terminal/message.ts';

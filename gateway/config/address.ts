@@ -1,4 +1,7 @@
-/** Addresses and prefixes as people type them, on top of #wire/address.ts: with the texts and classes that a check needs. */
+/**
+ * Addresses and prefixes as people type them, on top of #wire/address.ts: with the texts and classes that a check
+ * needs.
+ */
 import {
   ADDRESS_LINK_LOCAL,
   ADDRESS_UNICAST,

@@ -1,4 +1,7 @@
-/** A configuration file's text → the typed value, or every mistake in it at once. Nothing here reads or changes the system. */
+/**
+ * A configuration file's text → the typed value, or every mistake in it at once. Nothing here reads or changes the
+ * system.
+ */
 
 import type { z } from 'zod';
 import type { PolicyException } from '#keys/ring.ts';

@@ -1,7 +1,7 @@
 /**
  * The one schema of the configuration file: what each field may be, and what it is when nobody says.
- * A rule that needs words of its own puts them into the issue (`params.text`); problems of the plain kinds (type, range,
- * choice, unknown name) are worded by `parse.ts`. What concerns two fields at once stands in `together.ts`.
+ * A rule that needs words of its own puts them into the issue (`params.text`); problems of the plain kinds (type,
+ * range, choice, unknown name) are worded by `parse.ts`. What concerns two fields at once stands in `together.ts`.
  */
 import { z } from 'zod';
 import { parseAddress, parsePrefix } from './address.ts';

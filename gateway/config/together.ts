@@ -1,4 +1,7 @@
-/** What concerns two fields at once. Looks at the file's values as they are, so that it also finds mistakes in a file that has others. */
+/**
+ * What concerns two fields at once. Looks at the file's values as they are, so that it also finds mistakes in a file
+ * that has others.
+ */
 import { type Address, contains, parseAddress, parsePrefix } from './address.ts';
 import type { Text } from './text.ts';
 
@@ -91,7 +94,9 @@ function addressesOnce(file: Values): Contradiction[] {
   );
 }
 
-/** An exception says what it opens; one that opens everything is refused, because nobody would be protected any more. */
+/**
+ * An exception says what it opens; one that opens everything is refused, because nobody would be protected any more.
+ */
 function exceptions(file: Values): Contradiction[] {
   return list(file.exceptions).flatMap((value, index) => {
     const { address, protocol, port } = record(value);

@@ -16,7 +16,10 @@ export interface Misreading extends Place {
 
 export interface Reading {
   readonly values: unknown;
-  /** Where the value of `path` stands; `key` asks for the name of a field in it instead. The nearest parent's place when there is none. */
+  /**
+   * Where the value of `path` stands; `key` asks for the name of a field in it instead. The nearest parent's place when
+   * there is none.
+   */
   place(path: readonly PropertyKey[], key?: string): Place;
 }
 

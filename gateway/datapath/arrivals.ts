@@ -1,4 +1,7 @@
-/** Frames from the network for a pair that is protected or not, or that nobody spoke about yet, or under keys nobody has. */
+/**
+ * Frames from the network for a pair that is protected or not, or that nobody spoke about yet, or under keys nobody
+ * has.
+ */
 import type { Millis } from '#dprp/spec.ts';
 import type { Pair } from '#pit/pair.ts';
 import { FORM_TCP, type Frame } from '#wire/frame.ts';
@@ -74,8 +77,8 @@ export class Arrivals {
   }
 
   /**
-   * Protected traffic that no association opens. A TCP segment's sender is told, as the notice's quote proves which packet
-   * is meant; of a datagram the trailer is not quoted, so this side asks itself (§ 3.8, § 6.4).
+   * Protected traffic that no association opens. A TCP segment's sender is told, as the notice's quote proves which
+   * packet is meant; of a datagram the trailer is not quoted, so this side asks itself (§ 3.8, § 6.4).
    */
   stray(pair: Pair<Association>, now: Millis): void {
     const { frame, negotiator, counters } = this.#parts;

@@ -47,7 +47,10 @@ export class Association {
   peerSends: boolean | undefined;
   /** Its place among the agreements of the pair: the far end never goes back to one of a lower place (§ 11.10). */
   order = 0;
-  /** Older keys for octets before a switch to this one: of what we send, and of what we receive (`cutReceiving` sets it). */
+  /**
+   * Older keys for octets before a switch to this one: of what we send, and of what we receive (`cutReceiving` sets
+   * it).
+   */
   sendCut: SwitchCut | undefined;
   receiveCut: SwitchCut | undefined;
   /** Its keys are gone. */
@@ -121,7 +124,9 @@ export class Association {
     this.oneWayMs = ONE_WAY_MS;
   }
 
-  /** True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire. */
+  /**
+   * True when the packet with this number was sent within NOTICE_WINDOW_MS (§ 3.4, healing). `low30`: as on the wire.
+   */
   sentRecently(low30: number, now: number): boolean {
     const { state } = this;
     if (state instanceof PccomState) return false;
@@ -171,8 +176,8 @@ export class Associations {
   }
 
   /**
-   * Takes the agreement's keys (and releases its PRK); receiving begins at once. Undefined when the provider has no room
-   * for them, nor gets any by the end of idler associations.
+   * Takes the agreement's keys (and releases its PRK); receiving begins at once. Undefined when the provider has no
+   * room for them, nor gets any by the end of idler associations.
    */
   install(pair: Pair<Association>, agreement: Agreement, now: Millis): Association | undefined {
     const former = pair.associations[agreement.generation];
@@ -257,8 +262,9 @@ export class Associations {
   }
 
   /**
-   * Both ends hold the keys: under `sealed` it is sent with from now on, under `pccom` a key switch says when. All other generations of the pair end after the grace (§ 7.4). Those of `pccom` last longer:
-   * retransmissions of what was sent before the switch need them (§ 11.7).
+   * Both ends hold the keys: under `sealed` it is sent with from now on, under `pccom` a key switch says when. All
+   * other generations of the pair end after the grace (§ 7.4). Those of `pccom` last longer: retransmissions of what
+   * was sent before the switch need them (§ 11.7).
    */
   confirm(association: Association, now: Millis): void {
     association.confirmed = true;
@@ -328,8 +334,8 @@ export class Associations {
   }
 
   /**
-   * Keys are gone after this. If it was the sender, the newest that remains sends; under `pccom` only a key switch may say
-   * so, and without one nothing does.
+   * Keys are gone after this. If it was the sender, the newest that remains sends; under `pccom` only a key switch may
+   * say so, and without one nothing does.
    */
   end(association: Association): void {
     const { pair, state } = association;

@@ -7,7 +7,7 @@
  *   port.transmit ◄─────────────────────────── settle ◄───────────────────────────────────────────────────┘
  *
  * Everything is sequential within the worker and owned by it. Frames of one batch are decided first (jobs and records
- * are appended to `work`), then all jobs run, then all records are sent in order. Keys change only when `work` is empty.
+ * are appended to `work`), then all jobs run, then all records are sent in order. Keys change while `work` is empty.
  */
 import { createDprp } from '#dprp/negotiations.ts';
 import type { GeId, Identity, Millis, TransformName } from '#dprp/spec.ts';
@@ -75,7 +75,7 @@ export interface DatapathStart {
   readonly now: Millis;
 }
 
-/** Slot behind the receive slots: frames that were held, whole or cut, are decided from here; their flow counted them when they came. */
+/** Slot behind the receive slots: held frames, whole or cut, are decided from here; their flow has counted them. */
 const REINJECT_SLOT = BATCH;
 const CUT_SLOT = BATCH + 1; /* packets that were merged */
 const SLOTS = BATCH + 2;
@@ -392,7 +392,7 @@ export class Datapath {
     this.negotiator.receive(this.#replies.received(frame, request ? 'request' : 'reply'), now);
   }
 
-  /** ICMP errors: our notices, errors about a pair's protected packets, errors about exceptions. False: an ordinary packet. */
+  /** ICMP errors: our notices, errors about protected packets, errors about exceptions. False: an ordinary packet. */
   #errorFromOutside(now: Millis): boolean {
     const notice = this.#replies.noticeBehindQuote(this.frame);
     if (notice !== undefined) {

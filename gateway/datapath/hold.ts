@@ -60,7 +60,8 @@ export class HoldQueue {
 
   /**
    * Keeps a copy of a frame for the pair in row `pair`. `inbound`: it came from outside, on the smaller budget.
-   * `switching`: it waits for a key switch, which has more room. False when there is no room; the caller counts the drop.
+   * `switching`: it waits for a key switch, which has more room. False when there is no room; the caller counts the
+   * drop.
    */
   keep(
     pair: number,

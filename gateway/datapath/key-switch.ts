@@ -1,6 +1,6 @@
 /**
- * Which keys packets without a tag are under, docs/dprp.md § 11: what each direction of a pair uses, and how the sending
- * one is switched. Control path, but for `waits`, which is asked only while a switch runs.
+ * Which keys packets without a tag are under, docs/dprp.md § 11: what each direction of a pair uses, and how the
+ * sending one is switched. Control path, but for `waits`, which is asked only while a switch runs.
  *
  *     confirm ─► WAITING? ─► GUARD ──KSW──► ASKING ──answer──► the new keys           the far end holds what we send with
  *     install ─► CLOSED ─────────────KSW──► CLOSED ──answer──► the new keys           it does not, or it is plaintext
@@ -171,7 +171,9 @@ export class KeySwitches {
     pair.receiving = state.generation;
   }
 
-  /** True while what the far end sends with is not known, but will be in a moment: nothing is to be taken for anything. */
+  /**
+   * True while what the far end sends with is not known, but will be in a moment: nothing is to be taken for anything.
+   */
   expectsWord(pair: Pair<Association>): boolean {
     return pair.associations.some((a) => a !== undefined && a.transform !== 'sealed' && a.peerSends === undefined);
   }

@@ -107,7 +107,10 @@ export class Lane {
     if (held > 0) this.#parts.counters.drop('pccom-before-switch', held);
   }
 
-  /** The TCP connections of a pair, a few more than `limit` at most: ports and the next sequence number of the device, in turn. */
+  /**
+   * The TCP connections of a pair, a few more than `limit` at most: ports and the next sequence number of the device,
+   * in turn.
+   */
   connections(pair: Pair<Association>, limit: number): Int32Array {
     return this.#parts.flows.connectionsOf(pair, limit);
   }

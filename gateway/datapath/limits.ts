@@ -1,8 +1,14 @@
 /** Limits of the datapath, each with unit and reason. */
 
-/** Frames taken from one port per turn: enough to fill a batch of system calls, short enough that the other port waits little. */
+/**
+ * Frames taken from one port per turn: enough to fill a batch of system calls, short enough that the other port waits
+ * little.
+ */
 export const BATCH = 64;
-/** The same where the last ones held a superpacket: what they weigh stays in the processor's cache (docs/performance.md). */
+/**
+ * The same where the last ones held a superpacket: what they weigh stays in the processor's cache
+ * (docs/performance.md).
+ */
 export const BATCH_OF_SUPERPACKETS = 32;
 /** Bytes of the slab's work area: a superpacket sealed is under 100 KB; beyond this the batch is sent. */
 export const WORK_BYTES = 1_048_576;
@@ -21,14 +27,17 @@ export const HOLD_FRAMES = 16_384;
 /** Share of HOLD_BYTES for frames that came from outside for a pair nobody behind us spoke about (§ 3.2). */
 export const HOLD_INBOUND_SHARE = 0.25;
 
-/** Pairs one worker knows at most (the idlest makes room), and how long one lasts without traffic; its association ends with it. */
+/**
+ * Pairs one worker knows at most (the idlest makes room), and how long one lasts without traffic; its association ends
+ * with it.
+ */
 export const PAIR_LIMITS = { capacity: 65_536, idleMs: 3_600_000 };
 /** The same for flows; a TCP connection that was closed lasts shorter. */
 export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 10_000 };
 /**
  * Associations of one worker, under `sealed`: each has two keys of the provider's 16,384 places, of which DPRP may take
- * 6,272 (§ 8) and two identities, the new and the old one, some hundreds. Under `pccom` one takes as many places as two,
- * with keyed checksums as three.
+ * 6,272 (§ 8) and two identities, the new and the old one, some hundreds. Under `pccom` one takes as many places as
+ * two, with keyed checksums as three.
  */
 export const MAX_ASSOCIATIONS = 4_864;
 /** MAC addresses, learned only where the box has an address of its own. */
@@ -44,28 +53,31 @@ export const GRACE_MS = 12_000;
 /** The same once the far end is known to send with the new one, ms: what is in flight. Generations are scarce. */
 export const FLIGHT_MS = 3_000;
 /**
- * Before a key switch what is not TCP is silent for twice what the negotiation's round trip took, within these, ms: packets
- * that the switch overtakes are under keys that count no longer (§ 11.5). One round trip can be two quick ways, by chance.
+ * Before a key switch what is not TCP is silent for twice what the negotiation's round trip took, within these, ms:
+ * packets that the switch overtakes are under keys that count no longer (§ 11.5). One round trip can be two quick ways,
+ * by chance.
  */
 export const GUARD_MS = 5;
 export const GUARD_MAX_MS = 100;
 /**
- * Who started less than this ago may have sent before, under keys that nobody holds any more: its first agreements begin
- * with a key switch, ms (§ 11.1).
+ * Who started less than this ago may have sent before, under keys that nobody holds any more: its first agreements
+ * begin with a key switch, ms (§ 11.1).
  */
 export const STARTED_MS = 500;
 /** TCP connections that one key switch names; where a pair has more all of it waits instead (§ 11.5). */
 export const SWITCH_CONNECTIONS = 4_096;
 /**
- * Connections that far ends named in the switches that are remembered, all of a worker: up to 100 bytes each, and twice as many as
- * there are flows. Half of them from one gateway.
+ * Connections that far ends named in the switches that are remembered, all of a worker: up to 100 bytes each, and twice
+ * as many as there are flows. Half of them from one gateway.
  */
 export const NAMED_CONNECTIONS = 524_288;
-/** An old generation of `pccom` is kept this long for octets that were sent under it and may come again, ms (§ 11.7). */
+/**
+ * An old generation of `pccom` is kept this long for octets that were sent under it and may come again, ms (§ 11.7).
+ */
 export const PCCOM_GRACE_MS = 120_000;
 /**
- * After that its sender refuses such octets for this long, ms; in the middle of it the receiver, who began a few seconds
- * earlier at most, forgets the switch (§ 11.7).
+ * After that its sender refuses such octets for this long, ms; in the middle of it the receiver, who began a few
+ * seconds earlier at most, forgets the switch (§ 11.7).
  */
 export const PCCOM_AFTER_MS = 60_000;
 /** Plaintext is still taken from a peer that will switch from it to `pccom`, ms (§ 11.4). */
@@ -82,7 +94,10 @@ export const RENEW_SPREAD_MS = 1_000;
 export const RENEW_RETRY_MS = 2_000;
 /** A pair whose keys had no room is negotiated anew after this, ms (§ 7.5). */
 export const NO_ROOM_MS = 1_000;
-/** An association that sends for this long, ms, and hears nothing is re-validated; each time twice as long, up to the second. */
+/**
+ * An association that sends for this long, ms, and hears nothing is re-validated; each time twice as long, up to the
+ * second.
+ */
 export const ONE_WAY_MS = 2_000;
 export const ONE_WAY_MAX_MS = 64_000;
 /** Received traffic renews the memory of a protected peer at most once in this time and association, ms. */

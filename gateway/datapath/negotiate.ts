@@ -93,7 +93,9 @@ export class Negotiator {
     this.#apply(this.#dprp.begin(dprpPair(pair), 'packet', now), now);
   }
 
-  /** A packet from outside waits for it. Where nothing may begin, the devices behind us are not made to wait or refused. */
+  /**
+   * A packet from outside waits for it. Where nothing may begin, the devices behind us are not made to wait or refused.
+   */
   beginInbound(pair: Pair<Association>, now: Millis): void {
     pair.verdict = 'negotiating';
     const actions = this.#dprp.begin(dprpPair(pair), 'inbound', now);
@@ -108,8 +110,8 @@ export class Negotiator {
   }
 
   /**
-   * A packet speaks against what is known of the pair, which stays until more is known. Anybody can make up such a packet:
-   * while others are opened it says nothing.
+   * A packet speaks against what is known of the pair, which stays until more is known. Anybody can make up such a
+   * packet: while others are opened it says nothing.
    */
   stray(pair: Pair<Association>, now: Millis): void {
     const sender = this.#associations.sender(pair);

@@ -1,5 +1,6 @@
 /**
- * The `pccom` part of protecting: which keys a frame goes through, and whether FF1 has time for it. Owned by the worker.
+ * The `pccom` part of protecting: which keys a frame goes through, and whether FF1 has time for it. Owned by the
+ * worker.
  */
 import { GENERATIONS, type Pair } from '#pit/pair.ts';
 import { contentEnd } from '#transform/datagram.ts';

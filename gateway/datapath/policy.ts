@@ -76,8 +76,8 @@ export class Policy {
   }
 
   /**
-   * Decides about what no pair is asked for: ARP and the like, non-IP, exceptions, multicast, and everything while there
-   * are no keys. `outward`: the frame comes from behind us.
+   * Decides about what no pair is asked for: ARP and the like, non-IP, exceptions, multicast, and everything while
+   * there are no keys. `outward`: the frame comes from behind us.
    * @returns PASS, PASS_BROADCAST, ASK_PAIR, or a drop code
    */
   withoutPair(slab: Uint8Array, view: DataView, frame: Frame, outward: boolean): number {

@@ -54,8 +54,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   #stopping = false;
 
   /**
-   * `grant` makes a one-time ticket of a key of main's provider. With `loopPort` the one worker runs on the event loop of
-   * this thread, its ports those that `loopPort` gives for numbers; otherwise workers are threads with packet sockets.
+   * `grant` makes a one-time ticket of a key of main's provider. With `loopPort` the one worker runs on the event loop
+   * of this thread, its ports those that `loopPort` gives for numbers; otherwise workers are threads with packet
+   * sockets.
    */
   constructor(grant: (key: KeyIndex) => bigint, loopPort?: (number: number) => PcapPort) {
     super();

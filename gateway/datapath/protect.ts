@@ -163,8 +163,8 @@ export class Protect {
   }
 
   /**
-   * Opens the frame at hand, which came for the pair's device. A tag says by itself what it belongs to; everything else is
-   * taken for what the far end said that it sends.
+   * Opens the frame at hand, which came for the pair's device. A tag says by itself what it belongs to; everything else
+   * is taken for what the far end said that it sends.
    * @returns TAKEN, also for a drop; STRAY, EARLY, STILL_PLAIN: the caller decides
    */
   inward(frame: Frame, pair: Pair<Association>, now: number): number {

@@ -32,7 +32,9 @@ import type { PolicySettings } from './messages.ts';
 /** Pairs that are negotiated: V8 has compiled the way of a negotiation by then (measured, 0019). */
 export const REHEARSED_PAIRS = 48;
 const PAYLOAD = 100;
-/** Times and sequence numbers as they come in life: with small whole numbers V8 would compile for those, and then anew. */
+/**
+ * Times and sequence numbers as they come in life: with small whole numbers V8 would compile for those, and then anew.
+ */
 const START = 1_000.123456;
 const TICK = 0.654321;
 const FIRST_SEQUENCE = 0x6c07_8965;

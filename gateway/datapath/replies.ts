@@ -93,7 +93,9 @@ export class Replies {
     };
   }
 
-  /** Answers the frame at hand, which came from outside, with an ICMP error that quotes it, `behind` behind the quote. */
+  /**
+   * Answers the frame at hand, which came from outside, with an ICMP error that quotes it, `behind` behind the quote.
+   */
   notice(frame: Frame, behind: Uint8Array, now: number): void {
     if (!this.#allowed(frame, now)) return;
     const { slab, view } = this.#work;
@@ -122,8 +124,9 @@ export class Replies {
   }
 
   /**
-   * True for a packet of the device behind us that is to leave as it is and is larger than the way on carries: its sender
-   * is told, as routers do it (RFC 1191, RFC 8201). One that may be cut, or is no IP, is left to the port to refuse.
+   * True for a packet of the device behind us that is to leave as it is and is larger than the way on carries: its
+   * sender is told, as routers do it (RFC 1191, RFC 8201). One that may be cut, or is no IP, is left to the port to
+   * refuse.
    */
   refusesTooBig(frame: Frame, mtu: number, now: number): boolean {
     if (frame.l3End - frame.l3 <= mtu || !frame.dontFragment) return false;

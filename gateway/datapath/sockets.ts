@@ -1,7 +1,7 @@
 /**
- * What the ports are made of, owned by main and lent to the workers by number. Packet sockets of all ports and workers are
- * created in worker order, closed all of a port or none, and only after no worker uses them any more; interfaces opened by
- * libpcap are the one worker's on main's own thread.
+ * What the ports are made of, owned by main and lent to the workers by number. Packet sockets of all ports and workers
+ * are created in worker order, closed all of a port or none, and only after no worker uses them any more; interfaces
+ * opened by libpcap are the one worker's on main's own thread.
  */
 import { native } from '#native/native.ts';
 import { openPacketSockets, openPorts } from '#port/packet.ts';

@@ -22,8 +22,8 @@ const ENETDOWN = 100;
 const ENOBUFS = 105;
 
 /**
- * Sends all records that were not dropped, merged where their port takes it. A batch has mostly one destination, so a run
- * of records is one call.
+ * Sends all records that were not dropped, merged where their port takes it. A batch has mostly one destination, so a
+ * run of records is one call.
  */
 export function transmitAll(work: Work, ports: readonly (Port | undefined)[], counters: Counters): void {
   const { records, recordCount } = work;

@@ -1,4 +1,7 @@
-/** What a datapath worker is, wherever it runs: on a thread of its own (worker.ts) or on the event loop (worker-loop.ts). */
+/**
+ * What a datapath worker is, wherever it runs: on a thread of its own (worker.ts) or on the event loop
+ * (worker-loop.ts).
+ */
 import { randomFillSync } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { Millis } from '#dprp/spec.ts';

@@ -53,7 +53,9 @@ function readMessages(at: Millis): boolean {
   return true;
 }
 
-/** Frames were taken for the first port that was ready: those before it have none, those behind it are asked as ever. */
+/**
+ * Frames were taken for the first port that was ready: those before it have none, those behind it are asked as ever.
+ */
 function handOut(taken: number): void {
   const { ports } = body.datapath;
   for (let role = 0; role < PORTS; role++) {

@@ -49,7 +49,9 @@ interface Owed extends Agreed {
   readonly message: Pick<Received, 'id' | 'sequence' | 'ipVersion'>;
 }
 
-/** Under `sealed` CDN waits this long for what came right behind MPIT, ms: the initiator does not wait for it (§ 3.6). */
+/**
+ * Under `sealed` CDN waits this long for what came right behind MPIT, ms: the initiator does not wait for it (§ 3.6).
+ */
 const BEHIND_DATA = 0.05;
 
 export class Answer {

@@ -65,8 +65,8 @@ export class Answers {
   }
 
   /**
-   * From half-open to completed. § 6.3: older half-open ones of the same pair and GE are over with it: their MPIT, late,
-   * would replace newer keys.
+   * From half-open to completed. § 6.3: older half-open ones of the same pair and GE are over with it: their MPIT,
+   * late, would replace newer keys.
    */
   complete(answer: Answer): void {
     for (const older of this.halfOpenOf(answer.key)) {

@@ -75,8 +75,8 @@ export function decide(initiator: Side, responder: Side, seen: Circumstances): D
 }
 
 /**
- * § 4.1: the stronger transform, then the lowest group, then its highest common version. 'version' and 'transform' where
- * groups are common by number only: such a pair is never passed in plaintext.
+ * § 4.1: the stronger transform, then the lowest group, then its highest common version. 'version' and 'transform'
+ * where groups are common by number only: such a pair is never passed in plaintext.
  */
 function commonEntry(
   a: readonly GroupEntry[],

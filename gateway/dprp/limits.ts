@@ -12,7 +12,9 @@ export interface Limits {
   readonly settledFor: number;
   /** § 11.6: KSW is repeated like MPIT, and given up after this. */
   readonly switchFor: number;
-  /** § 7.3: how long the responder waits for MPIT, and keeps answers for repeats: longer than mpitFor and settledFor. */
+  /**
+   * § 7.3: how long the responder waits for MPIT, and keeps answers for repeats: longer than mpitFor and settledFor.
+   */
   readonly answerFor: number;
   /** The responder's datapath holds protected packets of the pair this long for MPIT. */
   readonly expectFor: number;

@@ -80,7 +80,7 @@ export class Negotiation {
   #deadline: Millis;
   readonly #sentAt: Millis[] = []; /* every request; its sequence number is its place + 1 */
 
-  /** Takes over the ephemeral key pair. `gone`: what the negotiation before this one gave up in the same step. `before`: § 6.3. */
+  /** Takes over the ephemeral key pair. `gone`: what the one before gave up in the same step. `before`: § 6.3. */
   constructor(
     machine: Machine,
     step: Step,
@@ -294,7 +294,7 @@ export class Negotiation {
     this.#send(step);
   }
 
-  /** Where no generation is held by both ends, nothing else can serve until CDN; nor can `sealed` where § 11.2 says so. */
+  /** Where both ends hold no generation, nothing else can serve until CDN; nor can `sealed` where § 11.2 says so. */
   #install(
     step: Step,
     peer: Peer,

@@ -61,7 +61,8 @@ export function createDprp(options: DprpOptions): Dprp {
   return new Negotiations(options);
 }
 
-const REFILL_AFTER = 10; /* ms from the use of an ephemeral key pair to the tick that makes new ones: behind the first packets */
+/** From the use of an ephemeral key pair to the tick that makes new ones, ms: behind the first packets. */
+const REFILL_AFTER = 10;
 
 class Negotiations implements Dprp {
   readonly #machine: Machine;
@@ -131,7 +132,7 @@ class Negotiations implements Dprp {
     return out;
   }
 
-  /** § 8: one device has three quarters of the table; packets from outside a quarter, and one try per source and second. */
+  /** § 8: one device has three quarters of the table; packets from outside a quarter, one try per source and second. */
   #overloaded(pair: Pair, why: Why, now: Millis): boolean {
     const { running, runningPerDevice } = this.#machine.limits;
     if (this.#running.size >= running) return true;
@@ -236,7 +237,7 @@ class Negotiations implements Dprp {
     return 'dprp-type';
   }
 
-  /** § 3.1: answered always, unless its sender is not who it must be; then the sender still learns that a GE is here. */
+  /** § 3.1: answered always, unless its sender is not who it must be; that one still learns that a GE is here. */
   #onDde(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
     const { self, now, out } = step;
     const repeated = this.#answers.get(key, Buffer.from(opened.header.negotiation).toString('hex'));

@@ -15,7 +15,9 @@ export class Self {
   readonly entries: readonly GroupEntry[];
   readonly #removed: ReadonlySet<string>;
 
-  /** @throws RangeError naming the field: an identity that contradicts its own statement would fail every negotiation. */
+  /**
+   * @throws RangeError naming the field: an identity that contradicts its own statement would fail every negotiation.
+   */
   constructor(identity: Identity) {
     const statement = decodeStatement(identity.statement);
     if (statement === undefined) throw new RangeError('identity: statement must be one that the GMS made');

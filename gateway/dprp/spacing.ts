@@ -1,4 +1,6 @@
-/** At most one of a kind per key and time, docs/dprp.md § 8. The table is bounded: when it is full, nothing new passes. */
+/**
+ * At most one of a kind per key and time, docs/dprp.md § 8. The table is bounded: when it is full, nothing new passes.
+ */
 import type { Millis } from './spec.ts';
 
 export class Spacing {

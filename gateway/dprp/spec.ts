@@ -212,7 +212,10 @@ export interface Switched {
   readonly negotiation: string;
   /** Of the agreement before it, that both ends hold; undefined for none. */
   readonly old: string | undefined;
-  /** For every TCP connection two words: ports, the sender's device's ‖ the other's, and the first octet under the new keys. */
+  /**
+   * For every TCP connection two words: ports, the sender's device's ‖ the other's, and the first octet under the new
+   * keys.
+   */
   readonly connections: Int32Array;
 }
 
@@ -254,7 +257,10 @@ export interface DprpCrypto {
 export interface DprpPolicy {
   /** True when the GMS names the peer address as protected: no plaintext to it, ever (§ downgrade). */
   protectedPrefix(peer: Uint8Array): boolean;
-  /** The GE and transform remembered for a peer address, while remembered; `removed`: the GMS has removed that GE altogether. */
+  /**
+   * The GE and transform remembered for a peer address, while remembered; `removed`: the GMS has removed that GE
+   * altogether.
+   */
   remembered(
     peer: Uint8Array,
   ): { readonly ge: GeId; readonly transform: TransformName; readonly removed: boolean } | undefined;
@@ -272,14 +278,22 @@ export interface DprpPolicy {
 
 /** The machine of all negotiations of one worker. */
 export interface Dprp {
-  /** Starts a negotiation of the pair, or joins the running one. `background`: an association or verdict serves meanwhile. */
+  /**
+   * Starts a negotiation of the pair, or joins the running one. `background`: an association or verdict serves
+   * meanwhile.
+   */
   begin(pair: Pair, why: 'packet' | 'inbound' | 'renewal' | 'revalidate' | 'heal', now: Millis): Action[];
   receive(message: Received, now: Millis): Action[];
-  /** § 11.6: tells the far side that we switch to an agreement that both hold. Ends in 'switched' or 'switch-failed'. */
+  /**
+   * § 11.6: tells the far side that we switch to an agreement that both hold. Ends in 'switched' or 'switch-failed'.
+   */
   beginSwitch(to: Switched, now: Millis): Action[];
   /** The switch's agreement is gone: nothing is repeated any more. */
   cancelSwitch(pair: Pair, negotiation: string): void;
-  /** Builds the notice "no association for this packet", to go behind the quote of an ICMP error; undefined without keys. */
+  /**
+   * Builds the notice "no association for this packet", to go behind the quote of an ICMP error; undefined without
+   * keys.
+   */
   noAssociationNotice(ipVersion: 4 | 6): Uint8Array | undefined;
   tick(now: Millis): Action[];
   /** When `tick` wants to be called; Infinity when nothing is pending. */

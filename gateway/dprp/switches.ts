@@ -1,6 +1,6 @@
 /**
- * All key switches of one worker, docs/dprp.md § 11.6: those that run here, and those of far ends that are followed. Both
- * tables are bounded; nothing is done before the pairwise MAC was verified.
+ * All key switches of one worker, docs/dprp.md § 11.6: those that run here, and those of far ends that are followed.
+ * Both tables are bounded; nothing is done before the pairwise MAC was verified.
  */
 import { pairKey } from '#wire/address.ts';
 import { HASH_LENGTH, type Header, TYPE_KSW_ANSWER } from '#wire/dprp.ts';
@@ -129,8 +129,9 @@ export class Switches {
   }
 
   /**
-   * § 8: room for a part. Who takes most gives it, by the oldest switch that was followed: its answers have arrived by now.
-   * Where it has none a part of its own is not taken, and comes again; for another's it loses the newest that is not whole.
+   * § 8: room for a part. Who takes most gives it, by the oldest switch that was followed: its answers have arrived by
+   * now. Where it has none a part of its own is not taken, and comes again; for another's it loses the newest that is
+   * not whole.
    */
   #makeRoom(follow: Follow, ksw: Ksw): boolean {
     const { switches, followedBytes } = this.#machine.limits;

@@ -58,7 +58,9 @@ export function parseAddresses(json: string, name: string): Address[] {
   return (found?.addr_info ?? []).map((a) => address.parse(a)).filter((a) => !a.temporary);
 }
 
-/** Routes by way of `name` from `ip -j -4|-6 route show table all`, except the kernel's and a router's advertised ones. */
+/**
+ * Routes by way of `name` from `ip -j -4|-6 route show table all`, except the kernel's and a router's advertised ones.
+ */
 export function parseRoutes(json: string, version: 4 | 6, name: string): Route[] {
   const all = z.array(z.unknown()).parse(JSON.parse(json.trim() === '' ? '[]' : json));
   const routes: Route[] = [];

@@ -96,7 +96,9 @@ async function protectFirst(system: System, plan: HostPlan, now: Survey): Promis
   if (!now.byName) await belt(system, protectedPorts(plan));
 }
 
-/** A machine that was a router, or a router by way of another NIC, gives that NIC back before it becomes something else. */
+/**
+ * A machine that was a router, or a router by way of another NIC, gives that NIC back before it becomes something else.
+ */
 async function leaveOtherKind(system: System, plan: HostPlan): Promise<void> {
   const links = await readLinks(system);
   if (plan.kind === 'router') {

@@ -109,7 +109,9 @@ export function parseLinks(json: string): Link[] {
   return links;
 }
 
-/** The kernel's end of one of our veths: known by its other end, which a crash before the mark is set leaves as well. */
+/**
+ * The kernel's end of one of our veths: known by its other end, which a crash before the mark is set leaves as well.
+ */
 export function isEndOf(link: Link, port: typeof INNER_PORT | typeof MGMT_PORT): boolean {
   return link.peer === port || link.mark?.role === (port === MGMT_PORT ? 'mgmt' : 'kernel');
 }

@@ -34,8 +34,8 @@ const MERGING = [
 ] as const;
 
 /**
- * On where the port is a packet socket: datagrams of one flow come merged, as TCP's segments do. Only kernels whose packet
- * sockets know such superpackets can hand them over and send them.
+ * On where the port is a packet socket: datagrams of one flow come merged, as TCP's segments do. Only kernels whose
+ * packet sockets know such superpackets can hand them over and send them.
  */
 const DATAGRAMS = 'rx-udp-gro-forwarding';
 

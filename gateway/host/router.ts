@@ -70,7 +70,9 @@ const SEE_DMESG: Text = {
   ja: 'dmesgを確認し、もう一度起動してください',
 };
 
-/** The NIC stands behind its drops already (apply's first step). Idempotent. Routes that could not be restored are told. */
+/**
+ * The NIC stands behind its drops already (apply's first step). Idempotent. Routes that could not be restored are told.
+ */
 export async function establishRouter(
   system: System,
   plan: HostPlan,
@@ -112,7 +114,10 @@ export async function establishRouter(
   return { outer: OUTER_PORT, inner: INNER_PORT, mgmt: undefined, mtu: realMtu(found.nic), warnings };
 }
 
-/** The snapshot that is to be restored: the one on disk while it is unfinished, else a new one of whoever has the addresses. */
+/**
+ * The snapshot that is to be restored: the one on disk while it is unfinished, else a new one of whoever has the
+ * addresses.
+ */
 async function takeSnapshot(system: System, name: string, nic: Link, kernel: Link | undefined): Promise<Snapshot> {
   const stored = await loadSnapshot(system, kernel ? [nic, kernel] : [nic]);
   const fits = stored !== undefined && stored.name === name;
@@ -120,7 +125,8 @@ async function takeSnapshot(system: System, name: string, nic: Link, kernel: Lin
   if (fits && stored.phase !== 'settled' && (stored.device === nic.index || settled || nic.name === OUTER_PORT)) {
     return stored;
   }
-  /* Somebody deleted the veth, and with it the only holder of the addresses: what was last known is better than none. */
+  /* Somebody deleted the veth, and with it the only holder of the addresses: what was last known is better than
+   * none. */
   if (fits && !settled && nic.name === OUTER_PORT) return stored;
   const holder = settled ? kernel : nic;
   const quiet = !settled && nic.mark !== undefined;

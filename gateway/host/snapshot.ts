@@ -86,8 +86,8 @@ async function place(system: System): Promise<string> {
 }
 
 /**
- * The file's content when it is about this boot and an interface that is here; undefined otherwise. A namespace's number
- * is given again once it is free, so the number alone says nothing.
+ * The file's content when it is about this boot and an interface that is here; undefined otherwise. A namespace's
+ * number is given again once it is free, so the number alone says nothing.
  */
 export async function loadSnapshot(system: System, links: readonly Link[]): Promise<Snapshot | undefined> {
   const text = await system.read(await place(system));

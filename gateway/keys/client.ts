@@ -159,7 +159,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     await this.#store.close();
   }
 
-  /* ── identity ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+  /* ── identity ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
   #become(identity: StoredIdentity, own: { signing: Uint8Array; static: Uint8Array }): void {
     const signing = secretObject('ed25519', own.signing);
@@ -191,7 +191,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     for (const key of keys) this.#provider.release(key);
   }
 
-  /* ── bundles ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+  /* ── bundles ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
   #loadStored(): void {
     this.#contact = this.#store.contact();
@@ -304,7 +304,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     if (this.#clock.monotonic() - this.#contactWritten > CONTACT_WRITE_MS) this.#write();
   }
 
-  /* ── the GMS ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+  /* ── the GMS ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
   /** One at a time; who asks while one runs gets another one after it. */
   #fetch(): Promise<void> {

@@ -4,7 +4,9 @@
  * `#transform/providers/native.ts` is their one caller, `CipherProvider` the contract that says what they do.
  */
 export interface NativeCiphers {
-  /** Takes 32 bytes and fills `bytes` with zeros. Throws when there is no place: these keys are asked for from inside. */
+  /**
+   * Takes 32 bytes and fills `bytes` with zeros. Throws when there is no place: these keys are asked for from inside.
+   */
   importKey(bytes: Uint8Array): number;
   release(key: number): void;
   /** Writes the 32-byte public key, returns the secret. */
@@ -20,8 +22,8 @@ export interface NativeCiphers {
   expandShort(prk: number, info: Uint8Array): number;
   expandMask(prk: number, info: Uint8Array): number;
   /**
-   * Keys of HCTR2 and the mask that this thread expands from now on use at most this code: 0 portable POLYVAL, 1 carry-less
-   * multiplication, 2 vector AES; answers which they use. For tests and measurements: all compute the same.
+   * Keys of HCTR2 and the mask that this thread expands from now on use at most this code: 0 portable POLYVAL, 1
+   * carry-less multiplication, 2 vector AES; answers which they use. For tests and measurements: all compute the same.
    */
   cipherLevel(limit: number): number;
   /** Bytes that are locked for tickets, main and so many workers, each with so many keys of HCTR2 and the mask. */

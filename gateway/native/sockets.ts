@@ -1,11 +1,11 @@
 /** What `socket.c`, `receive.c`, `transmit.c` and `wait.c` give JavaScript. Record columns: #wire/record.ts. */
 export interface NativeSockets {
   /**
-   * Opens `members` (1–64) packet sockets on an interface, joined in order into one fanout group when there are several,
-   * each behind a filter that drops everything until `openForTraffic`. `mark` is the SO_MARK of all they send, the buffer
-   * sizes are bytes, `program` is the classic BPF program whose result modulo `members` chooses the member
-   * (#port/fanout.ts). Returns descriptors; the caller owns them and closes all of a group or none.
-   * Throws Error with the system's reason; `code` is the errno.
+   * Opens `members` (1–64) packet sockets on an interface, joined in order into one fanout group when there are
+   * several, each behind a filter that drops everything until `openForTraffic`. `mark` is the SO_MARK of all they send,
+   * the buffer sizes are bytes, `program` is the classic BPF program whose result modulo `members` chooses the member
+   * (#port/fanout.ts). Returns descriptors; the caller owns them and closes all of a group or none. Throws Error with
+   * the system's reason; `code` is the errno.
    */
   openSockets(
     name: string,
@@ -18,12 +18,13 @@ export interface NativeSockets {
   /** Removes the drop-all filter of the first `count` descriptors: called once, when all members of all ports exist. */
   openForTraffic(fds: Int32Array, count: number): void;
   /**
-   * Gives a packet socket that a library opened the SO_MARK and the send buffer, in bytes, of `openSockets`; from then on
-   * it receives nothing that is sent. RangeError for another kind of file.
+   * Gives a packet socket that a library opened the SO_MARK and the send buffer, in bytes, of `openSockets`; from then
+   * on it receives nothing that is sent. RangeError for another kind of file.
    */
   adoptSocket(fd: number, mark: number, sendBytes: number): void;
   /**
-   * Frames the kernel dropped for want of buffer since the last call. Adds to accepted[0], modulo 2^32, how many it took in.
+   * Frames the kernel dropped for want of buffer since the last call. Adds to accepted[0], modulo 2^32, how many it
+   * took in.
    */
   takeOverruns(fd: number, accepted?: Int32Array): number;
   /** Closes a packet socket or an event; RangeError for another kind of file. */
@@ -36,17 +37,17 @@ export interface NativeSockets {
   receive(fd: number, slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number;
   /**
    * Sends the records whose F_STATUS is 0 and, unless `port` is -1, whose F_PORT is `port`; writes the errno of those
-   * that fail. After EAGAIN or a link that is gone the rest gets the same errno untried. Records that F_NEXT chains leave
-   * as one frame and get the status of their first; a chain that lies gets EINVAL.
+   * that fail. After EAGAIN or a link that is gone the rest gets the same errno untried. Records that F_NEXT chains
+   * leave as one frame and get the status of their first; a chain that lies gets EINVAL.
    */
   transmit(fd: number, slab: Uint8Array, batch: Int32Array, first: number, count: number, port: number): void;
 
   /**
-   * How a worker's turn begins: blocks the thread until one of the first `count` (up to 64) descriptors is readable or in
-   * error, or it is clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead); then does `receive`, from slot 0 on, from the
-   * first descriptor behind fds[0] that is ready: of fds[i] at most most[i - 1] frames. One of -1 is none. Writes poll(2)'s revents into `ready`, POLLERR included, which the next
-   * `receive` clears, and the time into clock[0]. Returns how many frames it took, or -errno of `receive`; throws where
-   * waiting itself fails.
+   * How a worker's turn begins: blocks the thread until one of the first `count` (up to 64) descriptors is readable or
+   * in error, or it is clock[1] (ms on CLOCK_MONOTONIC, at most an hour ahead); then does `receive`, from slot 0 on,
+   * from the first descriptor behind fds[0] that is ready: of fds[i] at most most[i - 1] frames. One of -1 is none.
+   * Writes poll(2)'s revents into `ready`, POLLERR included, which the next `receive` clears, and the time into
+   * clock[0]. Returns how many frames it took, or -errno of `receive`; throws where waiting itself fails.
    */
   next(
     fds: Int32Array,

@@ -12,8 +12,9 @@
  * another key's, and the rest is hashed anew from the records when a removal moves it.
  *
  * The hash is Multilinear-HM over 16-bit halves with random coefficients, one product for two halves (Lemire and Kaser,
- * "Strongly universal string hashing is fast", 2013, § 3): whoever does not know the coefficients cannot choose keys that collide, so nobody floods
- * a chain. Removal shifts the rest of a chain back: no tombstones, lookups stay as short as the table is full.
+ * "Strongly universal string hashing is fast", 2013, § 3): whoever does not know the coefficients cannot choose keys
+ * that collide, so nobody floods a chain. Removal shifts the rest of a chain back: no tombstones, lookups stay as short
+ * as the table is full.
  */
 
 /** Fills an array with random bytes: `crypto.getRandomValues`, or a seeded generator in tests. */

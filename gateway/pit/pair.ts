@@ -17,8 +17,8 @@ import type { Frame } from '#wire/frame.ts';
  *
  *    a link, 28 bytes:  | header, up to 22 | its length | 1: a tag stands beside the frame | its TCI | its TPID |
  *
- * Whatever every pair has stands in its record, what few have in an object of its own, made when it is needed. Measured at
- * a million pairs: 224 bytes each, index included; as objects with arrays of their own it was 1,453.
+ * Whatever every pair has stands in its record, what few have in an object of its own, made when it is needed. Measured
+ * at a million pairs: 224 bytes each, index included; as objects with arrays of their own it was 1,453.
  */
 export const PEER = 4;
 export const KEY_VERSION = 8;
@@ -262,7 +262,10 @@ export class Pair<T> {
     this.#own().associations[generation] = association;
   }
 
-  /** Agreements so far, and the place among them of the last one that the far end said it sends with (docs/dprp.md § 11.10). */
+  /**
+   * Agreements so far, and the place among them of the last one that the far end said it sends with (docs/dprp.md §
+   * 11.10).
+   */
   get agreements(): number {
     return this.#extras.agreements;
   }
@@ -319,7 +322,9 @@ export class Pair<T> {
     return this.#extras;
   }
 
-  /** The table's: the pair leaves it, and its row may become another's. Whoever still holds the pair finds it as it was. */
+  /**
+   * The table's: the pair leaves it, and its row may become another's. Whoever still holds the pair finds it as it was.
+   */
   moveTo(records: PairRecords, at: number): void {
     const from = this.#at * WORDS;
     const { words } = this.#records;

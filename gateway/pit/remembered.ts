@@ -78,7 +78,10 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
     return known && this.remember(words, known.ge, known.transform, now);
   }
 
-  /** Takes over peers from the store or another worker: what holds longer wins; entries that name no address are left out. */
+  /**
+   * Takes over peers from the store or another worker: what holds longer wins; entries that name no address are left
+   * out.
+   */
   restore(peers: readonly RememberedPeer<Ge, Transform>[], now: number): void {
     for (const { address: text, ge, transform, left } of [...peers].sort((a, b) => a.left - b.left)) {
       const bytes = addressFromText(text);

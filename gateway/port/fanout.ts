@@ -33,9 +33,9 @@ const M_SOURCE = 4;
 const M_DESTINATION = 8;
 
 /**
- * The program for PACKET_FANOUT_CBPF. For a received frame the program's offset 0 is the network header: an outer tag is
- * off already, inner ones are not. Offsets are plain ones because only those reach behind the linear part of a buffer.
- * A load behind the frame's end gives member 0.
+ * The program for PACKET_FANOUT_CBPF. For a received frame the program's offset 0 is the network header: an outer tag
+ * is off already, inner ones are not. Offsets are plain ones because only those reach behind the linear part of a
+ * buffer. A load behind the frame's end gives member 0.
  */
 export function fanoutProgram(): Uint8Array {
   return bpf.assemble([...tags(), ...ipv4(), ...ipv6(), ...hash()]);

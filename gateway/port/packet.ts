@@ -17,8 +17,8 @@ export interface PacketOptions {
 }
 
 /**
- * Opens the sockets of one interface, index = worker. They receive nothing until `openPorts`; the main thread owns them,
- * passes them to the workers by number, and closes all of a port or none: the others would move up.
+ * Opens the sockets of one interface, index = worker. They receive nothing until `openPorts`; the main thread owns
+ * them, passes them to the workers by number, and closes all of a port or none: the others would move up.
  */
 export function openPacketSockets(name: string, options: PacketOptions): readonly number[] {
   const { workers, mark, receiveBytes, sendBytes } = options;
@@ -45,7 +45,10 @@ export class PacketPort implements Port {
     this.mtu = mtu;
   }
 
-  /** What `native.next` took for this port, into slot 0 and on; undefined: it was not asked. The next `receive` returns it. */
+  /**
+   * What `native.next` took for this port, into slot 0 and on; undefined: it was not asked. The next `receive` returns
+   * it.
+   */
   taken: number | undefined = undefined;
 
   receive(slab: Uint8Array, batch: Int32Array, firstSlot: number, max: number): number {

@@ -4,10 +4,12 @@
  * - `cap` works on the main thread only: it watches its descriptor in the process's first event loop.
  * - A link that goes down ends the watching without a word (and ends the process where `cap` was built with assertions:
  *   image/prepare builds it without). Frames can still be sent; to hear again, the interface is opened anew.
- * - A `cap` must not be collected once `open` was called, neither where that failed (it would stop what it never began) nor
+ * - A `cap` must not be collected once `open` was called, neither where that failed (it would stop what it never began)
+ * nor
  *   after it was closed (its handle stays in the event loop's list). Nor can it be opened again. So each stays, some
  *   hundred bytes; what it calls and where it puts frames do not.
- * - `cap` cannot choose a direction. libpcap's filter `inbound` can, but it loses the first frame behind every filter; so
+ * - `cap` cannot choose a direction. libpcap's filter `inbound` can, but it loses the first frame behind every filter;
+ * so
  *   the socket is told not to receive what is sent.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -115,8 +117,8 @@ export class Capture {
   #heard = 0;
 
   /**
-   * Opens an Ethernet interface for frames that come in. Each is put into `frame`, of FRAME_BYTES, then `onFrame` is called
-   * with its length, on the event loop; it keeps what it needs of it.
+   * Opens an Ethernet interface for frames that come in. Each is put into `frame`, of FRAME_BYTES, then `onFrame` is
+   * called with its length, on the event loop; it keeps what it needs of it.
    * @throws CaptureError; Error with libpcap's words, for a link that is down as well
    */
   constructor(name: string, { mark, sendBytes }: CaptureOptions, frame: Buffer, onFrame: (length: number) => void) {

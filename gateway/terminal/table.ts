@@ -1,6 +1,8 @@
 /** Columns that line up in a terminal, where Japanese characters are two cells wide. */
 
-/** East Asian Wide and Fullwidth (Unicode UAX #11), as far as they occur in names and sentences; marks have no width. */
+/**
+ * East Asian Wide and Fullwidth (Unicode UAX #11), as far as they occur in names and sentences; marks have no width.
+ */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 

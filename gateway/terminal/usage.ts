@@ -38,7 +38,10 @@ const MISTAKES: Readonly<Record<string, Text>> = {
   'commander.invalidArgument': { en: '{what}: {why}', ja: '{what}: {why}' },
 };
 
-/** Help of a command and its subcommands in the language; nothing is printed by commander itself, no process ended by it. */
+/**
+ * Help of a command and its subcommands in the language; nothing is printed by commander itself, no process ended by
+ * it.
+ */
 export function speak(command: Command, language: Language, out: (text: string) => void): void {
   command
     .exitOverride()
@@ -53,7 +56,9 @@ export function speak(command: Command, language: Language, out: (text: string) 
   for (const child of command.commands) speak(child, language, out);
 }
 
-/** Commander's own sentence names the word that is wrong in single quotes; behind "is invalid." stands the program's. */
+/**
+ * Commander's own sentence names the word that is wrong in single quotes; behind "is invalid." stands the program's.
+ */
 export function usageMistake({ code, message }: CommanderError, language: Language): string {
   const plain = message.replace(/^error: /, '');
   const template = MISTAKES[code];

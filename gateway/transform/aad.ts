@@ -1,6 +1,6 @@
 /**
- * What `sealed` authenticates beside the payload; `pccom` binds its payloads to the same fields (pccom-format.ts). 28 bytes
- * for IPv4 and 52 for IPv6; it is never sent, both ends build it from what they see:
+ * What `sealed` authenticates beside the payload; `pccom` binds its payloads to the same fields (pccom-format.ts). 28
+ * bytes for IPv4 and 52 for IPv6; it is never sent, both ends build it from what they see:
  *
  *    0       1       2       3       4               6               8
  *    +-------+-------+-------+-------+---------------+---------------+

@@ -8,8 +8,8 @@
 export type KeyIndex = number & { readonly key: unique symbol };
 
 /**
- * What comes instead of a key where the provider has no place for one, or may lock no more memory for it: overload, which
- * peers can bring about, so it is no exception. Names no key: every function refuses it with a RangeError.
+ * What comes instead of a key where the provider has no place for one, or may lock no more memory for it: overload,
+ * which peers can bring about, so it is no exception. Names no key: every function refuses it with a RangeError.
  */
 export const NO_KEY = 0 as KeyIndex;
 
@@ -30,7 +30,9 @@ export const J_TAG = 7; /* offset of the tag: written by OP_SEAL, read by OP_OPE
 export const J_TAG_LENGTH = 8; /* 12 or 16 bytes */
 export const J_NUMBER_HIGH = 9; /* packet number, high and low 32 bits: nonce = salt ‖ number, big-endian */
 export const J_NUMBER_LOW = 10;
-/** OP_SUM: the folded 16-bit one's complement sum; OP_MASK: the 16-bit mask, -1 when the cipher failed; else STATUS_*. */
+/**
+ * OP_SUM: the folded 16-bit one's complement sum; OP_MASK: the 16-bit mask, -1 when the cipher failed; else STATUS_*.
+ */
 export const J_STATUS = 11;
 export const J_STRIDE = 12;
 
@@ -39,17 +41,17 @@ export const OP_OPEN = 1;
 /** Internet checksum (RFC 1071) of J_SRC, J_LENGTH on top of J_AAD: not inverted. */
 export const OP_SUM = 2;
 /**
- * Length-preserving, without a tag (docs/transforms.md § pccom): J_LENGTH bytes from J_SRC to J_DST, cut into segments of
- * J_SEGMENT bytes and a rest; 0 means one segment. A segment of 16 bytes or more goes through HCTR2-AES-256 under J_KEY, of
- * 1–15 bytes through FF1-AES-256 under J_SHORT_KEY. J_AAD, J_AAD_LENGTH is the tweak, at most TWEAK_MAX bytes; where there are
- * several segments, the big-endian 32-bit word at its offset TWEAK_SEQUENCE grows by J_SEGMENT from one to the next. The
- * tweak in the slab is not changed.
+ * Length-preserving, without a tag (docs/transforms.md § pccom): J_LENGTH bytes from J_SRC to J_DST, cut into segments
+ * of J_SEGMENT bytes and a rest; 0 means one segment. A segment of 16 bytes or more goes through HCTR2-AES-256 under
+ * J_KEY, of 1–15 bytes through FF1-AES-256 under J_SHORT_KEY. J_AAD, J_AAD_LENGTH is the tweak, at most TWEAK_MAX
+ * bytes; where there are several segments, the big-endian 32-bit word at its offset TWEAK_SEQUENCE grows by J_SEGMENT
+ * from one to the next. The tweak in the slab is not changed.
  */
 export const OP_ENCIPHER = 3;
 export const OP_DECIPHER = 4;
 /**
- * The mask of a keyed checksum, 16 bits, into J_STATUS: a PRF under J_KEY (an `expandMask` key) over J_AAD, J_AAD_LENGTH
- * and J_SRC, J_LENGTH.
+ * The mask of a keyed checksum, 16 bits, into J_STATUS: a PRF under J_KEY (an `expandMask` key) over J_AAD,
+ * J_AAD_LENGTH and J_SRC, J_LENGTH.
  */
 export const OP_MASK = 5;
 /** Columns of OP_ENCIPHER and OP_DECIPHER that an AEAD job calls otherwise. */
@@ -106,7 +108,8 @@ export interface CipherProvider {
 
   /**
    * A one-time ticket with which another provider of the same kind in another thread takes a copy of the key; the key
-   * itself never passes through JavaScript. Unclaimed tickets are worthless after `withdraw`; with NO_KEY a ticket stays.
+   * itself never passes through JavaScript. Unclaimed tickets are worthless after `withdraw`; with NO_KEY a ticket
+   * stays.
    */
   grant(key: KeyIndex): bigint;
   claim(ticket: bigint): KeyIndex;

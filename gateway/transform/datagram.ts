@@ -1,7 +1,7 @@
 /**
  * Where in a parsed packet the content is that both transforms encrypt, and how the packet that leaves gets its headers
- * (docs/transforms.md § Datagrams, § pccom). Clear are the UDP header and the first 8 bytes of ICMP; of other protocols the
- * whole IP payload is encrypted. Owner: the worker.
+ * (docs/transforms.md § Datagrams, § pccom). Clear are the UDP header and the first 8 bytes of ICMP; of other protocols
+ * the whole IP payload is encrypted. Owner: the worker.
  */
 import { pseudoHeaderSum } from '#wire/checksum.ts';
 import { FORM_UDP, type Frame, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
@@ -42,7 +42,10 @@ export function packetsOf(frame: Frame): number {
   return frame.gsoType === GSO_NONE ? 1 : Math.ceil(frame.payloadLength / frame.gsoSize);
 }
 
-/** A copy at `at` of the headers in front of the content, for packet `index` of those that the frame is cut into, to end at `end`. */
+/**
+ * A copy at `at` of the headers in front of the content, for packet `index` of those that the frame is cut into, to end
+ * at `end`.
+ */
 export function writePacketHeader(work: Work, frame: Frame, at: number, end: number, index: number): void {
   const { slab, view } = work;
   slab.copyWithin(at, frame.offset, clearEnd(frame));

@@ -36,7 +36,10 @@ import {
 } from './cipher.ts';
 import { W_JOB, W_JOBS, W_KIND, W_MTU, W_STATE, type Work } from './work.ts';
 
-/** Appends a job of any kind, every column written: what the operation calls by another name is zero until the caller says. */
+/**
+ * Appends a job of any kind, every column written: what the operation calls by another name is zero until the caller
+ * says.
+ */
 export function addJob(
   work: Work,
   op: number,

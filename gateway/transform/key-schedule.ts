@@ -28,8 +28,8 @@ export interface SealedKeys {
 }
 
 /**
- * Keys of transform `sealed`; `prk` stays the caller's. What one role sends with, the other receives with. Undefined when
- * the provider has no place for one of them: none is kept then.
+ * Keys of transform `sealed`; `prk` stays the caller's. What one role sends with, the other receives with. Undefined
+ * when the provider has no place for one of them: none is kept then.
  */
 export function sealedKeys(
   provider: Pick<CipherProvider, 'expandAead' | 'release'>,

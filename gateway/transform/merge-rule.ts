@@ -47,7 +47,9 @@ export function endsAt(view: DataView, l4: number, end: number): boolean {
   return l4 + view.getUint16(l4 + UDP_LENGTH) === end;
 }
 
-/** True where the IP header of a frame continues that of its run's first; `id` is the identification that it must have. */
+/**
+ * True where the IP header of a frame continues that of its run's first; `id` is the identification that it must have.
+ */
 export function continuesIp(view: DataView, l3: number, first: number, id: number, v4: boolean): boolean {
   return v4
     ? view.getUint16(l3 + IPV4_ID) === id &&

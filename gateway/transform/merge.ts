@@ -1,8 +1,8 @@
 /**
- * Merging (docs/transforms.md § Merging): consecutive TCP segments of a flow that were opened, and consecutive datagrams
- * of a flow that went through a transform either way, become one superpacket, without copying: the payloads stay where
- * they are and are chained. Runs once for a batch, behind `settle`, before anything is sent. Owner: the worker; the
- * functions stand in packet order. What may be merged is in merge-rule.ts.
+ * Merging (docs/transforms.md § Merging): consecutive TCP segments of a flow that were opened, and consecutive
+ * datagrams of a flow that went through a transform either way, become one superpacket, without copying: the payloads
+ * stay where they are and are chained. Runs once for a batch, behind `settle`, before anything is sent. Owner: the
+ * worker; the functions stand in packet order. What may be merged is in merge-rule.ts.
  *
  *   records of the batch ─► candidate? ─► run of its flow ─┬─ joins ─► chained, runs go on
  *                                                          └─ does not ─► run ends, a new one may begin
@@ -69,10 +69,10 @@ let used = 0; /* columns of `runs` that a run was begun in */
 let turn = 0; /* the run that ends next where all places are taken */
 
 /**
- * Merges what it can of a batch's settled records: segments of KIND_OPENED that leave by one of `tcpPorts`, datagrams of
- * KIND_OPENED and KIND_CIPHERED by one of `udpPorts` (sets of 1 << PORT_*). Of a run the first record says everything about
- * the superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is not merged keeps its
- * bytes.
+ * Merges what it can of a batch's settled records: segments of KIND_OPENED that leave by one of `tcpPorts`, datagrams
+ * of KIND_OPENED and KIND_CIPHERED by one of `udpPorts` (sets of 1 << PORT_*). Of a run the first record says
+ * everything about the superpacket, the others bear VNET_JOINED. Frames of a flow keep their order; a record that is
+ * not merged keeps its bytes.
  */
 export function mergeFrames(work: Work, tcpPorts: number, udpPorts: number): void {
   const { records } = work;

@@ -1,6 +1,6 @@
 /**
- * Cuts a superpacket of UDP that arrived into its datagrams, for a pair some of whose packets bear a tag and some none. Off
- * the hot path; owner: the worker.
+ * Cuts a superpacket of UDP that arrived into its datagrams, for a pair some of whose packets bear a tag and some none.
+ * Off the hot path; owner: the worker.
  */
 import { fold } from '#wire/checksum.ts';
 import type { Frame } from '#wire/frame.ts';

@@ -1,7 +1,7 @@
 /**
- * Transform `pccom` for everything that is not TCP (docs/transforms.md § pccom). Clear are the UDP header and the first 8
- * bytes of ICMP; of other protocols the whole IP payload is enciphered. Otherwise as in pccom-tcp.ts, whose banner lists
- * what the datapath calls. Owner: the worker; the functions stand in packet order.
+ * Transform `pccom` for everything that is not TCP (docs/transforms.md § pccom). Clear are the UDP header and the first
+ * 8 bytes of ICMP; of other protocols the whole IP payload is enciphered. Otherwise as in pccom-tcp.ts, whose banner
+ * lists what the datapath calls. Owner: the worker; the functions stand in packet order.
  *
  * A UDP superpacket stays one in both directions. Its datagrams have one tweak, so each has a cipher job of its own: a
  * job of several segments counts a sequence number up. A UDP checksum of zero stays zero, unless checksums are keyed.
@@ -54,8 +54,8 @@ function packetLength(frame: Frame): number {
 }
 
 /**
- * Upper bound of the records that `encipherDatagram`, and behind the cipher `fragmentRecord`, append. One with four jobs
- * counts twice, and a superpacket once for every two datagrams.
+ * Upper bound of the records that `encipherDatagram`, and behind the cipher `fragmentRecord`, append. One with four
+ * jobs counts twice, and a superpacket once for every two datagrams.
  */
 export function encipherDatagramRecords(frame: Frame, state: PccomState, mtu: number): number {
   return packetsOf(frame) * ((state.send.mask === undefined ? 1 : 2) + fragmentsOf(frame, mtu, 0));
@@ -74,8 +74,8 @@ export function encipherDatagramBytes(frame: Frame, state: PccomState, mtu: numb
  * superpacket that has to be cut.
  * @param mtu of the path to the peer, bytes of layer 3
  * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
- * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended, TOO_BIG, or a drop code. A record without GSO
- *   that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
+ * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended, TOO_BIG, or a drop code. A record without
+ *   GSO that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
  */
 export function encipherDatagram(
   work: Work,

@@ -12,8 +12,8 @@
  *    |  source port  |   dest. port  |  source and destination address …
  *    +---------------+---------------+----------------
  *
- * Port and address of a translated side are zeros, and so is an Echo's identifier when either side is translated. Behind
- * it stands what only the mask of a keyed checksum takes in:
+ * Port and address of a translated side are zeros, and so is an Echo's identifier when either side is translated.
+ * Behind it stands what only the mask of a keyed checksum takes in:
  *
  *    | acknowledgement number, 4 | TCP flags FIN … URG, 1 | 0, 3 |   zeros where it is not TCP
  */

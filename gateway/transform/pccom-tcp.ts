@@ -7,8 +7,8 @@
  *      area
  * decipher, from the network to the device: in the receive slot, a superpacket stays one
  *
- * Headers, options and lengths stay. Checksums of what leaves are partial as in sealed-tcp.ts; what came in unverified gets
- * an OP_SUM job in front of the cipher's, so no line error is repaired here. Keyed checksums: pccom-checksum.ts.
+ * Headers, options and lengths stay. Checksums of what leaves are partial as in sealed-tcp.ts; what came in unverified
+ * gets an OP_SUM job in front of the cipher's, so no line error is repaired here. Keyed checksums: pccom-checksum.ts.
  *
  * What the datapath calls, of this file and its neighbours:
  *
@@ -61,8 +61,8 @@ function exceeds(frame: Frame, mtu: number): boolean {
 }
 
 /**
- * Raises the segment size of a superpacket that keyed checksums cut anyway, as `sealed` does: TCP is a byte stream, and a
- * bound on parts is needed. Called before everything that counts segments.
+ * Raises the segment size of a superpacket that keyed checksums cut anyway, as `sealed` does: TCP is a byte stream, and
+ * a bound on parts is needed. Called before everything that counts segments.
  */
 export function raiseSegments(
   frame: Frame,
@@ -128,8 +128,8 @@ function bytesUnderOlder(frame: Frame, sequence: number): number {
  * @param reassembled true for a packet that arrived in fragments: it may leave in fragments, too
  * @param older while a connection that existed before a key switch lives: the keys of what lies before `sequence`
  * @param sequence the first TCP sequence number, unsigned, that is under `state`; nothing without `older`
- * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended (1 or more), TOO_BIG, or a drop code. A record
- *   without GSO that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
+ * @returns how many records of KIND_CIPHERED or KIND_KEYED_OUT were appended (1 or more), TOO_BIG, or a drop code. A
+ *   record without GSO that is larger than `mtu` goes through `fragmentRecord` once its jobs succeeded.
  */
 export function encipherTcp(
   work: Work,
@@ -170,7 +170,9 @@ export function encipherTcp(
   return count;
 }
 
-/** Of the bytes from `done` to `end`: whole segments together, or one, or what is left of one that a key switch cuts. */
+/**
+ * Of the bytes from `done` to `end`: whole segments together, or one, or what is left of one that a key switch cuts.
+ */
 function partLength(done: number, end: number, total: number, step: number, single: boolean): number {
   const inSegment = done % step;
   if (single || inSegment !== 0) return Math.min(step - inSegment, end - done);
@@ -226,8 +228,9 @@ function encipherPart(
 }
 
 /**
- * Deciphers a frame of FORM_TCP that came from the network, in place. Each segment is wholly under the keys that its own
- * sequence number says; a superpacket may hold segments of both. Appends one record of KIND_CIPHERED or KIND_KEYED_IN.
+ * Deciphers a frame of FORM_TCP that came from the network, in place. Each segment is wholly under the keys that its
+ * own sequence number says; a superpacket may hold segments of both. Appends one record of KIND_CIPHERED or
+ * KIND_KEYED_IN.
  * @param older, sequence as for `encipherTcp`, of the far end's switch
  * @returns 0, or a drop code with nothing changed
  */

@@ -1,6 +1,7 @@
 /**
- * ICMP errors from the network that quote a packet which left here sealed (docs/transforms.md § ICMP errors). The device
- * must see its own packet quoted and a path MTU that leaves room for what the gateway adds. Pure, off the hot path.
+ * ICMP errors from the network that quote a packet which left here sealed (docs/transforms.md § ICMP errors). The
+ * device must see its own packet quoted and a path MTU that leaves room for what the gateway adds. Pure, off the hot
+ * path.
  */
 import { fold, pseudoHeaderSum, sum } from '#wire/checksum.ts';
 import { dropCode } from '#wire/drops.ts';
@@ -64,7 +65,9 @@ export class Quote {
   sequence = 0;
   /** A fragment other than the first: ports are not there. */
   fragment = false;
-  /** Path MTU that the error reports, as it came; 0 when it reports none. Believe it for our own cuts, within mtuFloor. */
+  /**
+   * Path MTU that the error reports, as it came; 0 when it reports none. Believe it for our own cuts, within mtuFloor.
+   */
   mtu = 0;
 }
 

@@ -94,8 +94,8 @@ export class Reassembly {
   /**
    * Takes a frame of FORM_FRAGMENT. Drops are reported through the constructor's function, also this frame's.
    * @param now milliseconds, monotonic
-   * @returns 1 when the packet is complete and lies in the work area (parse `batch`'s record 0), 0 when the fragment was
-   *   held or dropped
+   * @returns 1 when the packet is complete and lies in the work area (parse `batch`'s record 0), 0 when the fragment
+   *   was held or dropped
    */
   add(work: Work, frame: Frame, now: number): 0 | 1 {
     this.expire(now);

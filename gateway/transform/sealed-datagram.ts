@@ -90,7 +90,9 @@ export function sealDatagram(
   return packets;
 }
 
-/** Packet `index` of those that the frame is cut into: bytes `done` … `done + length` of its content, in the work area. */
+/**
+ * Packet `index` of those that the frame is cut into: bytes `done` … `done + length` of its content, in the work area.
+ */
 function sealPacket(
   work: Work,
   frame: Frame,
@@ -151,7 +153,10 @@ export function sealedDatagramGeneration(view: DataView, frame: Frame, index = 0
   return trailer < start ? MISSING_TAG : view.getUint32(trailer) >>> GENERATION_SHIFT;
 }
 
-/** Bytes that `openDatagram` reserves for one packet; it appends one record. `fragmentRecord` needs `sealDatagramBytes` on top. */
+/**
+ * Bytes that `openDatagram` reserves for one packet; it appends one record. `fragmentRecord` needs `sealDatagramBytes`
+ * on top.
+ */
 export function openDatagramBytes(frame: Frame): number {
   return frame.gsoType === GSO_NONE ? AAD_ROOM : AAD_ROOM + frame.payload - frame.offset + frame.gsoSize + 8;
 }

@@ -108,7 +108,8 @@ export function sealTcp(work: Work, frame: Frame, state: SealedState, mtu: numbe
   let total = frame.payloadLength;
   let flags = frame.tcpFlags;
   if ((flags & (TCP_SYN | TCP_RST)) !== 0 && total > room) {
-    /* A SYN's or a reset's data cannot stand in a segment of its own: the rest is left off, and SYN data comes again. */
+    /* A SYN's or a reset's data cannot stand in a segment of its own: the rest is left off, and SYN data comes
+     * again. */
     total = room;
     flags &= ~(TCP_FIN | TCP_PSH);
   }
@@ -217,8 +218,8 @@ export function sealedTcpGeneration(slab: Uint8Array, view: DataView, frame: Fra
 
 /**
  * Opens a frame of FORM_TCP that came from the network, in place. Appends one record of KIND_OPENED, whose number is in
- * `work.numbers`; once its jobs succeeded, `settleOpened` says whether it is new. The frame's bytes change at once: they
- * are not a packet any more until the jobs ran.
+ * `work.numbers`; once its jobs succeeded, `settleOpened` says whether it is new. The frame's bytes change at once:
+ * they are not a packet any more until the jobs ran.
  *
  * Every sealed segment bears another option, so GRO never merges two: a superpacket here is a lie and refused.
  * @returns 0, or a drop code with nothing changed

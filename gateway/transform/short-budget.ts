@@ -1,7 +1,7 @@
 /**
- * How many payloads of less than 16 bytes `pccom` takes on: FF1 costs many times what HCTR2 does, and nobody may buy the
- * worker's time with tiny packets (docs/transforms.md § pccom). One budget for each direction of a worker: nobody on the
- * network uses up what the devices send with.
+ * How many payloads of less than 16 bytes `pccom` takes on: FF1 costs many times what HCTR2 does, and nobody may buy
+ * the worker's time with tiny packets (docs/transforms.md § pccom). One budget for each direction of a worker: nobody
+ * on the network uses up what the devices send with.
  */
 import { FORM_FRAGMENT, type Frame } from '#wire/frame.ts';
 import { GSO_NONE } from '#wire/record.ts';
@@ -9,9 +9,9 @@ import { WIDE_FROM } from './cipher.ts';
 import { clearEnd, contentEnd } from './datagram.ts';
 
 /**
- * Payloads of one direction of a worker in one second, by provider. Measured on the 2-core development machine: FF1 takes
- * 0.4 µs of `native` (HCTR2 0.04 µs for 16 bytes, 0.3 µs for 1,448) and 140 µs of `noble`, so they cost about 40 and 140 ms
- * of that second.
+ * Payloads of one direction of a worker in one second, by provider. Measured on the 2-core development machine: FF1
+ * takes 0.4 µs of `native` (HCTR2 0.04 µs for 16 bytes, 0.3 µs for 1,448) and 140 µs of `noble`, so they cost about 40
+ * and 140 ms of that second.
  */
 export const SHORT_PER_SECOND = { native: 100_000, noble: 1_000 } as const;
 /** Pairs are told apart by so many bits of their addresses' hash, and one may take this part of the budget. */

@@ -1,6 +1,7 @@
 /**
  * How large the packets are that both transforms send: what a path carries, what a sender is told whose packets are
- * larger, what leaves in fragments. `overhead` is what the transform adds to a packet: TRAILER of `sealed`, 0 of `pccom`.
+ * larger, what leaves in fragments. `overhead` is what the transform adds to a packet: TRAILER of `sealed`, 0 of
+ * `pccom`.
  */
 import type { Frame } from '#wire/frame.ts';
 import { IPV4_MTU_MIN } from '#wire/ipv4.ts';
@@ -8,9 +9,14 @@ import { FRAGMENT_HEADER, IPV6_MTU_MIN } from '#wire/ipv6.ts';
 import { GSO_NONE } from '#wire/record.ts';
 import { clearEnd, contentEnd } from './datagram.ts';
 
-/** A superpacket of smaller segments is cut at this length instead, under keyed checksums, too: TCP is a byte stream, and a bound on records is needed. */
+/**
+ * A superpacket of smaller segments is cut at this length instead, under keyed checksums, too: TCP is a byte stream,
+ * and a bound on records is needed.
+ */
 export const SEGMENT_MIN = 512;
-/** What `sealDatagram` returns for a packet whose sender must be told to send smaller ones: `tooBigMtu` says how small. */
+/**
+ * What `sealDatagram` returns for a packet whose sender must be told to send smaller ones: `tooBigMtu` says how small.
+ */
 export const TOO_BIG = -0x10000;
 
 /** The smallest path MTU that is ever reported or believed. */
@@ -19,8 +25,8 @@ export function mtuFloor(ipVersion: number): number {
 }
 
 /**
- * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the transform's overhead, and
- * never below the floor; packets up to the floor are fragmented by the gateway.
+ * The path MTU to report to a device whose packet was TOO_BIG: what is left of `mtu` beside the transform's overhead,
+ * and never below the floor; packets up to the floor are fragmented by the gateway.
  */
 export function tooBigMtu(frame: Frame, mtu: number, overhead: number): number {
   return Math.max(mtuFloor(frame.ipVersion), mtu - overhead);

@@ -92,8 +92,8 @@ export class Work {
 }
 
 /**
- * Makes room for a frame's work, by `flush` where the batch is full. A reassembled packet, which stands in the work area
- * alone, must stay.
+ * Makes room for a frame's work, by `flush` where the batch is full. A reassembled packet, which stands in the work
+ * area alone, must stay.
  * @returns false where not even an empty work list holds it: the frame is dropped, as 'transform-no-room'
  */
 export function hasRoom(work: Work, records: number, bytes: number, alone: boolean, flush: () => void): boolean {
@@ -104,7 +104,8 @@ export function hasRoom(work: Work, records: number, bytes: number, alone: boole
 }
 
 /**
- * What jobs `first … first + count - 1`, which ran, say about a frame: OP_SUM must give 0xffff, everything else STATUS_OK.
+ * What jobs `first … first + count - 1`, which ran, say about a frame: OP_SUM must give 0xffff, everything else
+ * STATUS_OK.
  * @returns 0, or the drop code of the first that failed
  */
 export function jobsOutcome(jobs: Int32Array, first: number, count: number): number {

@@ -70,7 +70,9 @@ export interface Prefix {
   readonly words: Int32Array;
 }
 
-/** `192.0.2.0/24`, `2001:db8::/32`, or an address alone, which counts as its whole length; undefined for anything else. */
+/**
+ * `192.0.2.0/24`, `2001:db8::/32`, or an address alone, which counts as its whole length; undefined for anything else.
+ */
 export function prefixFromText(text: string): Prefix | undefined {
   const [left, right, ...rest] = text.split('/');
   const bytes = addressFromText(left);

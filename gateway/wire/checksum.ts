@@ -37,7 +37,9 @@ export function fold(total: number): number {
   return (once >>> 16) + (once & 0xffff);
 }
 
-/** Sum of the pseudo-header (RFC 793, RFC 8200 §8.1) of a frame's addresses and protocol with layer-4 length `length`. */
+/**
+ * Sum of the pseudo-header (RFC 793, RFC 8200 §8.1) of a frame's addresses and protocol with layer-4 length `length`.
+ */
 export function pseudoHeaderSum(frame: Frame, length: number): number {
   const s = frame.source;
   const d = frame.destination;

@@ -188,7 +188,10 @@ export function writeTooBig(slab: Uint8Array, view: DataView, at: number, frame:
     : writeIcmpError(slab, view, at, frame, ICMP6_TOO_BIG, 0, mtu);
 }
 
-/** "Host unreachable": what a host that gets it by mistake takes for a passing trouble. `behind` as for `writeIcmpError`. */
+/**
+ * "Host unreachable": what a host that gets it by mistake takes for a passing trouble. `behind` as for
+ * `writeIcmpError`.
+ */
 export function writeUnreachable(
   slab: Uint8Array,
   view: DataView,

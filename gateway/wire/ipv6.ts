@@ -131,7 +131,10 @@ export function fragmentPoint(slab: Uint8Array, l3: number, l4: number): number 
 const BAD_IP = dropCode('ip-bad-header');
 const BAD_LENGTH = dropCode('ip-bad-length');
 
-/** Reads header and extension headers at `frame.l3` into `frame`, which ends at `end` at the latest. Returns 0 or a drop code. */
+/**
+ * Reads header and extension headers at `frame.l3` into `frame`, which ends at `end` at the latest. Returns 0 or a drop
+ * code.
+ */
 export function parseIpv6(slab: Uint8Array, view: DataView, frame: Frame, end: number): number {
   const l3 = frame.l3;
   if (l3 + IPV6_HEADER > end || slab[l3] >>> 4 !== 6) return BAD_IP;

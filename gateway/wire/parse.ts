@@ -142,7 +142,9 @@ function parseOffload(slab: Uint8Array, view: DataView, batch: Int32Array, colum
   return 0;
 }
 
-/** Beside TCP's and UDP's own: a gateway's ICMP, and what a tunnel carries. A fragment's is finished before it is cut. */
+/**
+ * Beside TCP's and UDP's own: a gateway's ICMP, and what a tunnel carries. A fragment's is finished before it is cut.
+ */
 function mayBePartial(frame: Frame, start: number, field: number): boolean {
   if (frame.ipVersion === 0 || frame.form === FORM_TCP || frame.form === FORM_FRAGMENT) return false;
   if (frame.protocol === PROTO_ICMP || frame.protocol === PROTO_ICMPV6) {

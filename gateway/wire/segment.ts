@@ -7,12 +7,12 @@
  *    TCP    sequence number; FIN and PSH on the last segment only, CWR on the first only; urgent pointer
  *    UDP    length
  *
- * Other than GSO, the urgent pointer is counted anew, URG is cleared where it has been passed, and without URG the pointer
- * is zero: GSO copies both into every segment, but Linux merges nothing that bears URG. And an IPv4 header checksum is
- * updated, not computed anew: a wrong one stays wrong. The checksum of layer 4 is the caller's.
+ * Other than GSO, the urgent pointer is counted anew, URG is cleared where it has been passed, and without URG the
+ * pointer is zero: GSO copies both into every segment, but Linux merges nothing that bears URG. And an IPv4 header
+ * checksum is updated, not computed anew: a wrong one stays wrong. The checksum of layer 4 is the caller's.
  *
- * Identification, sequence number and urgent pointer are read from the copy. The first segment has those of the whole, so
- * a copy of its headers serves as well.
+ * Identification, sequence number and urgent pointer are read from the copy. The first segment has those of the whole,
+ * so a copy of its headers serves as well.
  */
 import { IPV4_ID, ipv4SetId, ipv4SetTotalLength } from './ipv4.ts';
 import { IPV6_HEADER, ipv6SetPayloadLength } from './ipv6.ts';

@@ -1,6 +1,6 @@
 /**
- * What Linux merged inside a tunnel. GRO joins TCP segments and datagrams inside IP-in-IP (RFC 2003, RFC 2473, RFC 4213)
- * and GRE (RFC 2784, RFC 2890) too, and a packet socket tells of the result as if it were plain TCP:
+ * What Linux merged inside a tunnel. GRO joins TCP segments and datagrams inside IP-in-IP (RFC 2003, RFC 2473, RFC
+ * 4213) and GRE (RFC 2784, RFC 2890) too, and a packet socket tells of the result as if it were plain TCP:
  *
  *    | link | IP | GRE | IP | … | TCP | payload of many segments |
  *             \ csum_start is the inner TCP header, gso_size the inner segments'
@@ -154,7 +154,9 @@ function finishChecksum(bytes: Uint8Array, l3: number, l4: number, field: number
   completeChecksum(bytes, l4, bytes.length, field);
 }
 
-/** A single frame that differs from the merged one in its size, and whose checksums were verified by whoever merged it. */
+/**
+ * A single frame that differs from the merged one in its size, and whose checksums were verified by whoever merged it.
+ */
 function single(row: Int32Array, length: number): Int32Array {
   const record = row.slice();
   record[F_OFFSET] = 0;

@@ -15,7 +15,9 @@ import {
 export type Curve = 'ed25519' | 'x25519';
 export const RAW_KEY_LENGTH = 32;
 
-/** DER before the raw bytes (RFC 8410 § 7 for PKCS #8, § 4 for SubjectPublicKeyInfo); they differ in the last OID arc. */
+/**
+ * DER before the raw bytes (RFC 8410 § 7 for PKCS #8, § 4 for SubjectPublicKeyInfo); they differ in the last OID arc.
+ */
 const OID_ARC: Record<Curve, number> = { ed25519: 0x70, x25519: 0x6e };
 const pkcs8 = (curve: Curve): number[] => [
   0x30,

@@ -1,6 +1,7 @@
 /**
  * Length-preserving jobs at every length from 0 to 70,000, native against noble, both directions: what
- * `tests/unit/transform/providers-length.test.ts` does for a sample. Some minutes; ends with status 1 at the first difference.
+ * `tests/unit/transform/providers-length.test.ts` does for a sample. Some minutes; ends with status 1 at the first
+ * difference.
  * Run: node_modules/.bin/node tests/fuzz/ciphers.ts [seed] [first] [last]
  */
 import { randomInt } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * A machine that may be a gateway. As `kernel` it forwards as a plain Linux bridge or router; as `gscip` the gateway runs
- * on it as it is shipped, driven by its own command line. It may change from one to the other while devices talk.
+ * A machine that may be a gateway. As `kernel` it forwards as a plain Linux bridge or router; as `gscip` the gateway
+ * runs on it as it is shipped, driven by its own command line. It may change from one to the other while devices talk.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -172,8 +172,8 @@ export class GatewayBox {
   }
 
   /**
-   * One question. Node's HTTP parser was seen to take the first bytes of an answer for garbage (HPE_…) in a process that
-   * had lost connections to killed gateways; a new connection then answers, so it is asked once more.
+   * One question. Node's HTTP parser was seen to take the first bytes of an answer for garbage (HPE_…) in a process
+   * that had lost connections to killed gateways; a new connection then answers, so it is asked once more.
    */
   async #ask<View>(path: string, parameters: Parameters = {}): Promise<View> {
     try {

@@ -133,7 +133,9 @@ export class Lab {
   }
 }
 
-/** A namespace may only choose what the whole machine allows; the list is added to, and the machine's own choice stays. */
+/**
+ * A namespace may only choose what the whole machine allows; the list is added to, and the machine's own choice stays.
+ */
 async function allowCongestionControl(): Promise<void> {
   const setting = 'net.ipv4.tcp_allowed_congestion_control';
   const allowed = (await run(['sysctl', '-n', setting])).trim().split(' ');

@@ -89,7 +89,9 @@ export class Machine {
     await this.up(name);
   }
 
-  /** Brings a link up and waits: one that was just brought up swallows frames until the kernel has given it its queue. */
+  /**
+   * Brings a link up and waits: one that was just brought up swallows frames until the kernel has given it its queue.
+   */
   async up(link: string): Promise<void> {
     await this.ip('link', 'set', 'dev', link, 'up');
     await this.operational(link);

@@ -1,4 +1,7 @@
-/** What the devices send each other: bytes that differ everywhere, and bear a marker so densely that every full frame has one. */
+/**
+ * What the devices send each other: bytes that differ everywhere, and bear a marker so densely that every full frame
+ * has one.
+ */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 

@@ -1,4 +1,6 @@
-/** Reads capture files (libpcap's own format, https://www.tcpdump.org/manpages/pcap-savefile.5.html) and shows frames. */
+/**
+ * Reads capture files (libpcap's own format, https://www.tcpdump.org/manpages/pcap-savefile.5.html) and shows frames.
+ */
 import { readFileSync } from 'node:fs';
 
 const FILE_HEADER = 24;

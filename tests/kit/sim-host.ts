@@ -1,4 +1,6 @@
-/** A plain host at the end of a simulated wire: no gateway stands before it. Its kernel answers pings, or it is silent. */
+/**
+ * A plain host at the end of a simulated wire: no gateway stands before it. Its kernel answers pings, or it is silent.
+ */
 import type { FakeFrame, FakePort } from '#port/fake.ts';
 import { wordsToBytes } from '#wire/address.ts';
 import { macSwap } from '#wire/ethernet.ts';

@@ -1,6 +1,6 @@
 /**
- * As much of TCP as a transfer over a lossy link needs: one sender that retransmits, one receiver that acknowledges what
- * is there in order. Both are devices behind gateways; time is the world's.
+ * As much of TCP as a transfer over a lossy link needs: one sender that retransmits, one receiver that acknowledges
+ * what is there in order. Both are devices behind gateways; time is the world's.
  */
 import type { FakePort } from '#port/fake.ts';
 import { FORM_TCP } from '#wire/frame.ts';

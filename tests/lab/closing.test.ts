@@ -1,6 +1,6 @@
 /**
- * The ends of a gateway. Stopped or killed it leaves the way shut, by rules that are the kernel's; `release` alone opens
- * it, says so in the audit, and the next run shuts it again.
+ * The ends of a gateway. Stopped or killed it leaves the way shut, by rules that are the kernel's; `release` alone
+ * opens it, says so in the audit, and the next run shuts it again.
  *
  *   bridge:   h1 ── [ge-a] ── wan ── [ge-b] ── h2          routed:   h1 ── [ge-a] ── core ── [ge-b] ── server
  *                      here ─┘                                             here ─┘

@@ -1,6 +1,7 @@
 /**
- * Small datagrams in a hurry: gateways seal and open them one by one and send them merged. What Linux makes of that on the
- * wire and at the far host are the datagrams that were sent: each is counted there or as a drop, none has a wrong checksum.
+ * Small datagrams in a hurry: gateways seal and open them one by one and send them merged. What Linux makes of that on
+ * the wire and at the far host are the datagrams that were sent: each is counted there or as a drop, none has a wrong
+ * checksum.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2
  */

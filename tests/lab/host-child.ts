@@ -1,4 +1,6 @@
-/** gateway/host in a process inside a namespace: orders come as JSON lines, answers and events go back as JSON lines. */
+/**
+ * gateway/host in a process inside a namespace: orders come as JSON lines, answers and events go back as JSON lines.
+ */
 import { createInterface } from 'node:readline';
 import type { GatewayConfig } from '#config/config.ts';
 import { type Applied, apply, release, shutdown } from '#host/host.ts';

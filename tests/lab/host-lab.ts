@@ -1,4 +1,7 @@
-/** What the lab of gateway/host needs: three namespaces, a gateway process inside the middle one, captures at the others. */
+/**
+ * What the lab of gateway/host needs: three namespaces, a gateway process inside the middle one, captures at the
+ * others.
+ */
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';

@@ -1,6 +1,6 @@
 /**
- * Links of 9,000 bytes: what fits them passes sealed, and what the sealing makes too large is told to the device. Where a
- * gateway stands between links of 9,000 and of 1,500 bytes, the smaller one counts on both sides.
+ * Links of 9,000 bytes: what fits them passes sealed, and what the sealing makes too large is told to the device. Where
+ * a gateway stands between links of 9,000 and of 1,500 bytes, the smaller one counts on both sides.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2
  */

@@ -1,4 +1,6 @@
-/** A process that has a lab with a running program in it, says which, and waits to be ended; `throw`: it ends itself. */
+/**
+ * A process that has a lab with a running program in it, says which, and waits to be ended; `throw`: it ends itself.
+ */
 import { Lab } from '#kit/lab.ts';
 
 const lab = await Lab.make();

@@ -1,6 +1,6 @@
 /**
- * The kit that all labs stand on, tried on plain kernel bridges and routers: real programs, captures that see what passes
- * and say so, a wire that is as bad as it was told to be, and nothing left behind.
+ * The kit that all labs stand on, tried on plain kernel bridges and routers: real programs, captures that see what
+ * passes and say so, a wire that is as bad as it was told to be, and nothing left behind.
  */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

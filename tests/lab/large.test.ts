@@ -1,6 +1,6 @@
 /**
- * 500 MB and more through two gateways: what arrives is what was sent, whatever the links do with segments, and none of it
- * can be read on the way. What was opened reaches the device merged.
+ * 500 MB and more through two gateways: what arrives is what was sent, whatever the links do with segments, and none of
+ * it can be read on the way. What was opened reaches the device merged.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2, who serves
  */

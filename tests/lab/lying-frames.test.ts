@@ -55,7 +55,9 @@ interface Lie {
   readonly what: string;
   readonly frame: (ends: Ends) => Uint8Array;
   readonly says?: VnetHeader;
-  /** What becomes of it: the kernel's error where it goes no further than the sender, a drop of ge-a's, or `arrives`. */
+  /**
+   * What becomes of it: the kernel's error where it goes no further than the sender, a drop of ge-a's, or `arrives`.
+   */
   readonly sealed: string;
   readonly plain: string;
 }
@@ -114,7 +116,8 @@ const LIES: readonly Lie[] = [
     says: { ...partialTcp, ...SUPER },
     ...both('ENOMEM'),
   },
-  /* tunnels that are reported as the TCP inside: a sender's are never cut, whatever merged them on the way (tunnels.test.ts) */
+  /* tunnels that are reported as the TCP inside: a sender's are never cut, whatever merged them on the way
+   * (tunnels.test.ts) */
   {
     what: 'TCP in IP in IP',
     frame: (e) => tunnel(e, IPIP, bytes(0), stream(e, 3_000)),
@@ -188,7 +191,8 @@ const LIES: readonly Lie[] = [
       return frame;
     },
     says: { flags: VNET_DATA_VALID },
-    /* The sender's word counts for nothing with the kernel: nobody has verified it. Plain frames are passed as they are. */
+    /* The sender's word counts for nothing with the kernel: nobody has verified it. Plain frames are passed as they
+     * are. */
     sealed: 'bad-checksum',
     plain: 'arrives',
   },

@@ -1,7 +1,7 @@
 /**
  * Gateways that receive and send by libpcap (`port: pcap`), with either cipher: what the devices do works and cannot be
- * read on the way; a gateway that is killed leaks nothing; the kernel sends nothing on a port; and what was switched off
- * on the ports is on again after a release.
+ * read on the way; a gateway that is killed leaks nothing; the kernel sends nothing on a port; and what was switched
+ * off on the ports is on again after a release.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2          h1 ── [ge-a router] ── core ── [ge-b] ── server
  */

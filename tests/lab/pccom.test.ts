@@ -1,7 +1,7 @@
 /**
- * Two gateways of a group under `pccom`: devices notice nothing, frames are as long between the gateways as before them,
- * nothing of them can be read, and keys change under a download without a packet lost. With the gateways released the same
- * look sees plaintext.
+ * Two gateways of a group under `pccom`: devices notice nothing, frames are as long between the gateways as before
+ * them, nothing of them can be read, and keys change under a download without a packet lost. With the gateways released
+ * the same look sees plaintext.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2        gms beside wan
  */
@@ -61,7 +61,8 @@ describe.each([1, 2])('workers: %i', (workers) => {
     const before = await Capture.start(lab, net.h1, 'eth0', filter);
     const between = await Capture.start(lab, net.wan, net.wanLinks.a, filter);
     const sizes = [16, 17, 31, 100, 576, 1_000, 1_472, 3_000];
-    /* One by one: once ping has an answer it waits for the next no longer than two round trips, and a key switch may. */
+    /* One by one: once ping has an answer it waits for the next no longer than two round trips, and a key switch
+     * may. */
     for (const size of [...sizes, ...sizes]) expect(await ping(net.h1, H2.v4, { size })).toMatchObject({ answered: 1 });
     const lengths = async (capture: Capture) =>
       (await capture.stop()).map(({ bytes }) => bytes.length).sort((a, b) => a - b);

@@ -1,6 +1,7 @@
 /**
  * Two gateways of one group between devices that know nothing of them: everything the devices do works, over both IP
- * versions, and nothing of it can be read between the gateways. With the gateways released the same look sees plaintext.
+ * versions, and nothing of it can be read between the gateways. With the gateways released the same look sees
+ * plaintext.
  */
 import { describe, expect, test } from 'vitest';
 import { Capture } from '#kit/capture.ts';

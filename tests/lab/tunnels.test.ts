@@ -1,6 +1,6 @@
 /**
- * A device's own tunnel, IP in IP: Linux merges the TCP inside on its way into the gateway, and tells of it as if it were
- * plain TCP. What arrives are the packets that the device sent, sealed or not.
+ * A device's own tunnel, IP in IP: Linux merges the TCP inside on its way into the gateway, and tells of it as if it
+ * were plain TCP. What arrives are the packets that the device sent, sealed or not.
  *
  *   h1 ── merges [ge-a] ── wan ── [ge-b] ── h2, one frame at a time
  */

@@ -1,6 +1,6 @@
 /**
- * Devices on tagged lines: the network between them is told apart by tags, and the gateways change none of them. What is
- * protected, what passes in plaintext and the negotiation itself travel under the device's own tags.
+ * Devices on tagged lines: the network between them is told apart by tags, and the gateways change none of them. What
+ * is protected, what passes in plaintext and the negotiation itself travel under the device's own tags.
  *
  *   h1 ══ [ge-a] ══ wan ══ [ge-b] ══ h2        ══ tagged     every link has room for two tags more
  *

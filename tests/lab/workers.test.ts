@@ -1,6 +1,7 @@
 /**
  * Several workers share the pairs of two gateways: hundreds of pairs negotiate at once, each belongs to one worker in
- * both directions, on both ports, before and after a link was down, and what leaves one gateway is what arrives at the other.
+ * both directions, on both ports, before and after a link was down, and what leaves one gateway is what arrives at the
+ * other.
  *
  *   h1, 104 addresses ── [ge-a] ──────────── [ge-b] ── h2, 2 addresses        one frame at a time: they can be counted
  */

@@ -1,6 +1,6 @@
 /**
- * What the ciphers of the datapath cost in the addon: nanoseconds per segment, and as a ratio to AES-256-GCM in the same
- * run, printed, never asserted. Levels are those of `gateway/native/ciphers.ts`; a processor may not have all.
+ * What the ciphers of the datapath cost in the addon: nanoseconds per segment, and as a ratio to AES-256-GCM in the
+ * same run, printed, never asserted. Levels are those of `gateway/native/ciphers.ts`; a processor may not have all.
  * Run: node_modules/.bin/node tests/perf/ciphers.ts
  */
 import { native } from '#native/native.ts';

@@ -1,6 +1,6 @@
 /**
- * Debian packages of the benchmark and the profiles (packages.txt), installed when they are missing. Nothing of them may run on the
- * machine itself: Debian is kept from starting their services, now and after the next start.
+ * Debian packages of the benchmark and the profiles (packages.txt), installed when they are missing. Nothing of them
+ * may run on the machine itself: Debian is kept from starting their services, now and after the next start.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { run, runToEnd } from '#kit/process.ts';

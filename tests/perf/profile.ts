@@ -1,5 +1,6 @@
 /**
- * npm run profile -- [--mode sealed|pccom|verdict] [--direction out|in] [--load tcp|udp64] [--profile wire|packet|offload]
+ * npm run profile -- [--mode sealed|pccom|verdict] [--direction out|in] [--load tcp|udp64] [--profile
+ * wire|packet|offload]
  *                    [--seconds N] [--output FOLDER]
  *
  * Where two gateways' time goes under load (docs/performance.md, "Profiles").

@@ -1,4 +1,6 @@
-/** Links that lose, reorder, duplicate and delay: what arrives is what was sent, at most once, and never in the clear. */
+/**
+ * Links that lose, reorder, duplicate and delay: what arrives is what was sent, at most once, and never in the clear.
+ */
 import { describe, expect } from 'vitest';
 import { type Ends, echo, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';

@@ -1,4 +1,6 @@
-/** What Linux itself refuses to carry or to say, and a port could hand over all the same: each lie ends in a named drop. */
+/**
+ * What Linux itself refuses to carry or to say, and a port could hand over all the same: each lie ends in a named drop.
+ */
 import { describe, expect } from 'vitest';
 import { type FakeFrame, fakeFrame } from '#port/fake.ts';
 import type { DropName } from '#wire/drops.ts';

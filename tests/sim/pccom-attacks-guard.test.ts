@@ -1,4 +1,7 @@
-/** What the guard of a key switch has to keep back: octets under keys before the older ones, and TCP that no S is named of. */
+/**
+ * What the guard of a key switch has to keep back: octets under keys before the older ones, and TCP that no S is named
+ * of.
+ */
 import { expect } from 'vitest';
 import { ASKING, GUARD } from '../../gateway/datapath/key-switch.ts';
 import { tcp, udp } from '../kit/sim-frames.ts';

@@ -37,7 +37,9 @@ function flow(world: SimWorld, ms: number, every = EVERY): number {
   return packets;
 }
 
-/** How many different packets of each kind arrived on each side: UDP, pings, TCP with octets. Anything else is wrong. */
+/**
+ * How many different packets of each kind arrived on each side: UDP, pings, TCP with octets. Anything else is wrong.
+ */
 function arrived(world: SimWorld): number[] {
   return [world.h1, world.h2].flatMap(({ left }) => {
     const seen = [new Set<number>(), new Set<number>(), new Set<number>()];

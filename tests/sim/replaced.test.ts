@@ -8,7 +8,10 @@ import { SimWorld } from '../kit/sim-world.ts';
 const OUT = { from: H1, to: H2 };
 const DATA = Buffer.from('after the replacement');
 
-/** a and b have talked; then another gateway stands in b's place, whose key has the next version. `revoked`: what a hears. */
+/**
+ * a and b have talked; then another gateway stands in b's place, whose key has the next version. `revoked`: what a
+ * hears.
+ */
 function replaced(revoked: GeSettings['revoked'] = []): SimWorld {
   const world = new SimWorld();
   world.key('a');

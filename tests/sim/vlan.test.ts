@@ -1,4 +1,6 @@
-/** Tags: beside the frame and in it, they stay around everything that a device sends, and around what is said for it. */
+/**
+ * Tags: beside the frame and in it, they stay around everything that a device sends, and around what is said for it.
+ */
 import { describe, expect } from 'vitest';
 import type { FakeFrame } from '#port/fake.ts';
 import { FORM_ICMP_ERROR } from '#wire/frame.ts';

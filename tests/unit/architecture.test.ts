@@ -71,7 +71,9 @@ const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
 
 const FORBIDDEN_FOLDERS = new Set(['shared', 'utils', 'util', 'common', 'helpers', 'misc', 'lib']);
 
-/** `import … from`, `export … from`, `import '…'`, `import('…')`, and `new URL('….ts', import.meta.url)` of a worker. */
+/**
+ * `import … from`, `export … from`, `import '…'`, `import('…')`, and `new URL('….ts', import.meta.url)` of a worker.
+ */
 function importsOf(text: string): Import[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
   const found: Import[] = [];

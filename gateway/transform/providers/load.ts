@@ -1,4 +1,7 @@
-/** Cipher providers by their names in the configuration. Only the one that is asked for is loaded (docs/decisions/0019-start-and-rehearsal.md). */
+/**
+ * Cipher providers by their names in the configuration. Only the one that is asked for is loaded
+ * (docs/decisions/0019-start-and-rehearsal.md).
+ */
 import type { CipherProvider } from '../cipher.ts';
 
 export interface Providers {

@@ -130,8 +130,8 @@ class NativeProvider implements CipherProvider {
 
 /**
  * A provider whose keys live in the addon. Each thread makes its own; grants cross threads of the process. Throws
- * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread and 224 KiB for the
- * process; a key of HCTR2 or the mask is NO_KEY when it is below 64 KiB more for every 78 of them.
+ * (errno in `code`) at the first key when the limit of locked memory is below 1 MiB for every thread and 224 KiB for
+ * the process; a key of HCTR2 or the mask is NO_KEY when it is below 64 KiB more for every 78 of them.
  */
 export function createNativeProvider(): CipherProvider {
   return new NativeProvider();

@@ -1,7 +1,7 @@
 /**
- * HCTR2 with AES-256 (Crowley, Huckleberry, Biggers, "Length-preserving encryption with HCTR2", 2021) in plain TypeScript:
- * the readable twin of `gateway/native/hctr2.c`. The mask of a keyed checksum stands beside it, because it is made of the
- * same two parts.
+ * HCTR2 with AES-256 (Crowley, Huckleberry, Biggers, "Length-preserving encryption with HCTR2", 2021) in plain
+ * TypeScript: the readable twin of `gateway/native/hctr2.c`. The mask of a keyed checksum stands beside it, because it
+ * is made of the same two parts.
  *
  *   P = M ‖ N, M the first block          MM = M ⊕ H(T, N)     UU = E(MM)     S = MM ⊕ UU ⊕ L
  *   V = N ⊕ XCTR(S)                       U = UU ⊕ H(T, V)     C = U ‖ V

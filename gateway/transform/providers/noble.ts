@@ -1,8 +1,8 @@
 /**
  * The provider in plain TypeScript: the readable twin of `native`, equal byte for byte, for machines without the addon.
  *
- * What it cannot promise: its keys are ordinary arrays on JavaScript's heap. The collector may copy them, the kernel may
- * swap them, and a memory dump of the process shows them; zeroing on release reaches only the copy at hand. Its
+ * What it cannot promise: its keys are ordinary arrays on JavaScript's heap. The collector may copy them, the kernel
+ * may swap them, and a memory dump of the process shows them; zeroing on release reaches only the copy at hand. Its
  * arithmetic is written to take equal time, which a just-in-time compiler does not guarantee.
  */
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';

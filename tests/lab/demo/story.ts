@@ -1,6 +1,6 @@
 /**
- * The demonstration, step by step, in the network of ../topologies/mixed.ts. Each step says what it saw; what must be so
- * is a check, and every check can fail.
+ * The demonstration, step by step, in the network of ../topologies/mixed.ts. Each step says what it saw; what must be
+ * so is a check, and every check can fail.
  */
 import type { FlowView } from '#api/views.ts';
 import { sayIn } from '#cli/messages.ts';

@@ -5,8 +5,8 @@
  *                                  │
  *   h1 .1 ── [ge-a bridge .11] ── wan ── [ge-b bridge .12] ── h2 .2        10.70.0.0/24, fd70::/64
  *
- * `wan` is a switch; what crosses it is captured on its links `a` and `b`. As a `cable` it is no machine at all, the way
- * benchmarks want it, and the gateways reach the GMS by cables of their own:
+ * `wan` is a switch; what crosses it is captured on its links `a` and `b`. As a `cable` it is no machine at all, the
+ * way benchmarks want it, and the gateways reach the GMS by cables of their own:
  *
  *   h1 .1 ── [ge-a] ───────────── [ge-b] ── h2 .2
  *              └ 10.70.1.0/30 ─ gms ─ 10.70.2.0/30 ┘

@@ -1,4 +1,6 @@
-/** The command line: `[ROW…] [--rows …] [--modes …] [--profile wire|packet|offload|all] [--samples N] [--json FILE]`. */
+/**
+ * The command line: `[ROW…] [--rows …] [--modes …] [--profile wire|packet|offload|all] [--samples N] [--json FILE]`.
+ */
 import { PROFILES, type Profile } from '#kit/machine.ts';
 import { Misunderstood, readOptions } from '../command-line.ts';
 import { messages } from './messages.ts';

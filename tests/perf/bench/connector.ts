@@ -1,4 +1,6 @@
-/** Times of TCP connects between two hosts, one after the other, by programs that stay: nothing of a start is measured. */
+/**
+ * Times of TCP connects between two hosts, one after the other, by programs that stay: nothing of a start is measured.
+ */
 import { fileURLToPath } from 'node:url';
 import type { Machine } from '#kit/machine.ts';
 import type { Program } from '#kit/process.ts';

@@ -1,6 +1,6 @@
 /**
- * Small datagrams per second. A sender without a limit takes the processors that forwarding needs, so several offers are
- * made in every mode, and the one of which most arrived counts.
+ * Small datagrams per second. A sender without a limit takes the processors that forwarding needs, so several offers
+ * are made in every mode, and the one of which most arrived counts.
  */
 import type { Machine } from '#kit/machine.ts';
 import { iperf } from '#kit/programs/iperf3.ts';

@@ -9,7 +9,7 @@ import { median, orderOf } from './statistics.ts';
 
 const times = { unit: 'ms', better: 'less' } as const;
 
-/* ---- gateways just started ---------------------------------------------------------------------------------------- */
+/* ---- gateways just started --------------------------------------------------------------------------------------- */
 
 /** A plain bridge is no process: there is nothing to compare with. The larger of the two gateways counts. */
 export async function memory(field: Field): Promise<Measured[]> {
@@ -83,7 +83,7 @@ export async function ownNegotiation(field: Field): Promise<Measured[]> {
   return [{ row: 'negotiation-own', ...times, samples, is: ['is-negotiation-own', { count: TUNNEL_NEGOTIATIONS }] }];
 }
 
-/* ---- a known pair ----------------------------------------------------------------------------------------------------- */
+/* ---- a known pair ------------------------------------------------------------------------------------------------ */
 
 const KNOWN_CONNECTS = 100;
 

@@ -1,7 +1,7 @@
 /**
- * The benchmark from its command line to its exit code (0 measured, 1 failed, 2 usage). What two gateways cost: the same
- * load, in turns, through kernel bridges, through gateways, through other people's tunnels. Prints figures and asserts
- * nothing.
+ * The benchmark from its command line to its exit code (0 measured, 1 failed, 2 usage). What two gateways cost: the
+ * same load, in turns, through kernel bridges, through gateways, through other people's tunnels. Prints figures and
+ * asserts nothing.
  */
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -72,7 +72,7 @@ export async function udp64(field: Field, say: Say): Promise<Measured[]> {
   return [{ row: 'udp64', unit: '1/s', better: 'more', samples, is: ['is-udp64', values] }];
 }
 
-/* ---- a download over a slower link ------------------------------------------------------------------------------------ */
+/* ---- a download over a slower link ------------------------------------------------------------------------------- */
 
 const DOWNLOAD_BYTES = 500_000_000;
 const FILE = 'file';

@@ -1,5 +1,6 @@
 /**
- * Is loaded before a gateway (NODE_OPTIONS=--import) whose workers are to be profiled, and does nothing in other programs.
+ * Is loaded before a gateway (NODE_OPTIONS=--import) whose workers are to be profiled, and does nothing in other
+ * programs.
  *
  *   runner ── Unix socket ── main thread of the gateway ── inspector ── worker: Profiler, GCProfiler
  *
@@ -69,7 +70,7 @@ function workerProbe(folder: string): WorkerProbe {
   };
 }
 
-/* ---- in the main thread -------------------------------------------------------------------------------------------- */
+/* ---- in the main thread ------------------------------------------------------------------------------------------ */
 
 type Attached = { readonly params: { readonly sessionId: string; readonly workerInfo: { readonly title: string } } };
 type Received = { readonly params: { readonly sessionId: string; readonly message: string } };

@@ -1,6 +1,6 @@
 /**
- * Two gateways under load, looked at three times with the same load: by counters alone, by the profilers of V8, by perf.
- * Each look costs something: the throughput that stands beside it says how much.
+ * Two gateways under load, looked at three times with the same load: by counters alone, by the profilers of V8, by
+ * perf. Each look costs something: the throughput that stands beside it says how much.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -83,7 +83,7 @@ async function profile(wanted: Wanted, say: Say): Promise<void> {
   }
 }
 
-/* ---- the load ------------------------------------------------------------------------------------------------------ */
+/* ---- the load ---------------------------------------------------------------------------------------------------- */
 
 /** Loads both gateways while `during` looks; resolves to what the load achieved, in words. */
 async function underLoad({ h1 }: BridgeLab, wanted: Wanted, say: Say, during: () => Promise<void>): Promise<string> {
@@ -100,7 +100,7 @@ async function underLoad({ h1 }: BridgeLab, wanted: Wanted, say: Say, during: ()
     : say('datagrams', { rate: Math.round(datagramsPerSecond) });
 }
 
-/* ---- the looks ------------------------------------------------------------------------------------------------------- */
+/* ---- the looks --------------------------------------------------------------------------------------------------- */
 
 async function look(net: BridgeLab, wanted: Wanted, sockets: string, say: Say): Promise<void> {
   const boxes = [net.a, net.b];

@@ -84,7 +84,7 @@ export async function drawStacks(stacks: readonly Stack[], title: string, file: 
   writeFileSync(`${file}.svg`, still(await run(['perl', FLAMEGRAPH, ...options], folded)));
 }
 
-/* ---- what a stack is spent on --------------------------------------------------------------------------------------- */
+/* ---- what a stack is spent on ------------------------------------------------------------------------------------ */
 
 /** In this order: the first that a stack fits is what it is spent on. */
 export const COSTS = [

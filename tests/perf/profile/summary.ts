@@ -25,8 +25,8 @@ export interface Share {
 const ROOM = /\/(?:gateway|gms-lite)\/(.+)$/;
 
 /**
- * `receive datapath/datapath.ts:170`. V8 cannot tell the addon's functions apart, since all are entered by one: they are
- * one line here, system calls included; perf knows more of them.
+ * `receive datapath/datapath.ts:170`. V8 cannot tell the addon's functions apart, since all are entered by one: they
+ * are one line here, system calls included; perf knows more of them.
  */
 export function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   const name = functionName === '' ? '(anonymous)' : functionName;

@@ -14,8 +14,8 @@ const GOOD = 'a000000000000001' as GeId;
 const GREEDY = 'b000000000000002' as GeId;
 
 /**
- * A worker's table that holds at most `limit`; `tryInstall` makes a new pair with this peer gateway at this time, `install`
- * expects that its keys have room.
+ * A worker's table that holds at most `limit`; `tryInstall` makes a new pair with this peer gateway at this time,
+ * `install` expects that its keys have room.
  */
 function table(limit?: number, provider: CipherProvider = own) {
   const associations = new Associations(provider, () => {}, limit);

@@ -1,4 +1,6 @@
-/** What a worker plays before it takes traffic: a real negotiation, really protected packets, and nothing left behind. */
+/**
+ * What a worker plays before it takes traffic: a real negotiation, really protected packets, and nothing left behind.
+ */
 import { expect, test } from 'vitest';
 import { PACKETS_OF_PAIR, rehearse } from '#datapath/rehearsal.ts';
 import { type CipherProvider, J_OP, J_STATUS, J_STRIDE, OP_OPEN, STATUS_FORGED } from '#transform/cipher.ts';

@@ -1,4 +1,6 @@
-/** Where the keys of a direction changed: sequence numbers go round, streams go far beyond or begin anew, time ends it. */
+/**
+ * Where the keys of a direction changed: sequence numbers go round, streams go far beyond or begin anew, time ends it.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Association } from '#datapath/associations.ts';

@@ -1,4 +1,6 @@
-/** What somebody on the wire, and then a member of the domain on the wire, can do to a negotiation. docs/dprp.md § 10. */
+/**
+ * What somebody on the wire, and then a member of the domain on the wire, can do to a negotiation. docs/dprp.md § 10.
+ */
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** What happens where the system allows less locked memory than keys would take: told and survived, never an exception. */
+/**
+ * What happens where the system allows less locked memory than keys would take: told and survived, never an exception.
+ */
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { MAX_WIDE_KEYS } from '#datapath/key-places.ts';

@@ -1,4 +1,6 @@
-/** Frames and buffers that the tests of the ports share: a slab with slots to receive into, and a place to send from. */
+/**
+ * Frames and buffers that the tests of the ports share: a slab with slots to receive into, and a place to send from.
+ */
 
 import { readable } from '#kit/readable.ts';
 import type { Port } from '#port/port.ts';

@@ -38,8 +38,8 @@ import {
 const { EINVAL, EMSGSIZE, ENETDOWN, ENXIO } = constants.errno;
 
 /**
- * Two ports at the ends of one link of MTU 1500. It carries superpackets and partial checksums unchanged, unless the ports
- * cut and complete what they send.
+ * Two ports at the ends of one link of MTU 1500. It carries superpackets and partial checksums unchanged, unless the
+ * ports cut and complete what they send.
  */
 export interface Bench {
   readonly left: Port;

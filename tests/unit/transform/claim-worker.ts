@@ -1,4 +1,6 @@
-/** A worker that claims the tickets it is sent and answers with a MAC under each key: what the other thread can check. */
+/**
+ * A worker that claims the tickets it is sent and answers with a MAC under each key: what the other thread can check.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createNativeProvider } from '#transform/providers/native.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';

@@ -1,4 +1,6 @@
-/** A handful of the published values of HCTR2-AES-256 (google/hctr2, test_vectors/ours/HCTR2/HCTR2_AES256.json), in hex. */
+/**
+ * A handful of the published values of HCTR2-AES-256 (google/hctr2, test_vectors/ours/HCTR2/HCTR2_AES256.json), in hex.
+ */
 export interface Hctr2Vector {
   readonly key: string;
   readonly tweak: string;

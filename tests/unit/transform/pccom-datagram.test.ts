@@ -177,7 +177,8 @@ describe.each(PROVIDERS)('pccom datagrams, provider %s', (_name, create) => {
       ]) {
         const wire = one(rig.encipher(packet, sender)).bytes;
         for (const at of [headers + 3, packet.length - 1]) {
-          /* Not the type of an ICMP message or the ports' high bytes: those would still be a packet, and parse as one. */
+          /* Not the type of an ICMP message or the ports' high bytes: those would still be a packet, and parse as
+           * one. */
           const [bad, badWire] = [Buffer.from(packet), Buffer.from(wire)];
           bad[at] ^= 4;
           badWire[at] ^= 4;

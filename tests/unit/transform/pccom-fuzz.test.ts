@@ -1,4 +1,7 @@
-/** Whatever arrives: no exception, no byte outside the frame and the reserved part of the work area, no more work than asked for. */
+/**
+ * Whatever arrives: no exception, no byte outside the frame and the reserved part of the work area, no more work than
+ * asked for.
+ */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { TOO_BIG } from '#transform/size.ts';

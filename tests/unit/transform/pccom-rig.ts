@@ -1,4 +1,7 @@
-/** Two gateways' `pccom` around one dirty slab: what goes in are frames, what comes out are frames as a link carries them. */
+/**
+ * Two gateways' `pccom` around one dirty slab: what goes in are frames, what comes out are frames as a link carries
+ * them.
+ */
 import {
   type CipherProvider,
   J_AAD_LENGTH,
@@ -67,7 +70,9 @@ export class PccomRig extends Rig {
     });
   }
 
-  /** Enciphers one frame of the device: what leaves, or why not. Room asked for is enough, and nothing else is written. */
+  /**
+   * Enciphers one frame of the device: what leaves, or why not. Room asked for is enough, and nothing else is written.
+   */
   encipher(
     frame: Carried | Buffer,
     state: PccomState,
@@ -152,7 +157,9 @@ export class PccomRig extends Rig {
   }
 }
 
-/** What a port or a link makes of a superpacket: its segments, with whole headers and checksums (the long way round). */
+/**
+ * What a port or a link makes of a superpacket: its segments, with whole headers and checksums (the long way round).
+ */
 export function segments(frame: Carried): Buffer[] {
   const { bytes, gsoSize } = frame;
   if (frame.gsoType === 0) return [bytes];

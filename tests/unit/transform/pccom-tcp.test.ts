@@ -138,7 +138,8 @@ describe.each(PROVIDERS)('pccom TCP, provider %s', (_name, create) => {
       flipped[flipped.length - 1] ^= 1;
       seen.add(noise(flipped));
       expect(seen.size).toBe(8);
-      /* The acknowledgement number, the flags and the window are no part of it: GRO and the network may differ in them. */
+      /* The acknowledgement number, the flags and the window are no part of it: GRO and the network may differ in
+       * them. */
       for (const at of [11, 13, 15]) {
         const changed = Buffer.from(wire);
         changed[l4 + at] ^= 8;

@@ -1,4 +1,6 @@
-/** Packets for the transforms' tests, built the long way round: Buffers, complete checksums, one obvious line per field. */
+/**
+ * Packets for the transforms' tests, built the long way round: Buffers, complete checksums, one obvious line per field.
+ */
 
 export interface Ip {
   readonly version: 4 | 6;

@@ -1,4 +1,6 @@
-/** Length-preserving jobs: published values, both providers equal byte for byte at every length, and what a change does. */
+/**
+ * Length-preserving jobs: published values, both providers equal byte for byte at every length, and what a change does.
+ */
 import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { FF1 } from '@noble/ciphers/ff1.js';

@@ -1,6 +1,6 @@
 /**
- * What is left of a key in the whole memory of this process. The test searches for inverted bytes in inverted memory, so
- * that neither its patterns nor its own buffer are what it finds.
+ * What is left of a key in the whole memory of this process. The test searches for inverted bytes in inverted memory,
+ * so that neither its patterns nor its own buffer are what it finds.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Prints what providers-residue.test.ts searches for, as JSON of inverted hex: a process of its own, so that none of it is
- * in the memory that is searched.
+ * Prints what providers-residue.test.ts searches for, as JSON of inverted hex: a process of its own, so that none of it
+ * is in the memory that is searched.
  */
 import { createHmac } from 'node:crypto';
 import { polyval } from '@noble/ciphers/_polyval.js';
