@@ -7,7 +7,7 @@
  */
 import { createApp } from '#api/app.ts';
 import { serveApi } from '#api/serve.ts';
-import type { EventName, GatewayState, GmsView, PortView } from '#api/views.ts';
+import type { EventName, GatewayState, PortView } from '#api/views.ts';
 import type { GatewayConfig } from '#config/config.ts';
 import { apiSocket } from '#config/state.ts';
 import type { ExceptionRule, FromWorker, PolicySettings, RememberedPeer } from '#datapath/messages.ts';
@@ -23,6 +23,7 @@ import { HostError } from '#host/problem.ts';
 import { linux } from '#host/system.ts';
 import { type HostEvent, watch } from '#host/watch.ts';
 import { KeyClient } from '#keys/client.ts';
+import type { RememberedPeer as StoredPeer } from '#keys/peers.ts';
 import type { KeyRing } from '#keys/ring.ts';
 import type { KeyAlarm, KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
@@ -113,7 +114,7 @@ class Gateway {
       startedAt: performance.now(),
       state: () => this.#state,
       ring: () => this.#ring,
-      gms: () => gmsView(this.#keys.state),
+      keys: () => this.#keys.state,
       exceptions: () => this.#exceptions,
       ports: () => this.#ports,
       query: (query) => this.#pool.query(query),
@@ -145,7 +146,7 @@ class Gateway {
     if (mgmt !== undefined) this.#setPort(PORT_MGMT, mgmt, mtu);
 
     await this.#startWorkers(hostPlan);
-    const watching = await watch(hostPlan, applied.ports, (event) => void this.#hostEvent(event));
+    const watching = await watch(hostPlan, applied.ports, (event) => this.#hostEvent(event));
     this.#undo.push(() => watching.close());
 
     this.#keys.on('ring', (ring) => this.#newRing(ring));
@@ -194,10 +195,11 @@ class Gateway {
     return ROLES.map((_, role) => this.#ports[role]?.mtu ?? 0);
   }
 
-  async #hostEvent(event: HostEvent): Promise<void> {
+  /** @throws HostError when a port that is back cannot be opened */
+  #hostEvent(event: HostEvent): void {
     switch (event.event) {
       case 'port-gone':
-        await this.#portGone(ROLES.indexOf(event.port), event.name);
+        this.#portGone(ROLES.indexOf(event.port), event.name);
         break;
       case 'port-back':
         this.#portBack(ROLES.indexOf(event.port), event.name);
@@ -215,14 +217,19 @@ class Gateway {
     }
   }
 
-  async #portGone(role: number, name: string): Promise<void> {
+  #portGone(role: number, name: string): void {
     const fds = this.#sockets.remove(role);
     this.#portState(role, 'missing');
     this.#log.warn({ port: name }, 'a port is gone');
     this.#pool.setPorts(this.#sockets.all(), this.#mtus());
     /* Workers handle their messages in order: after an answer none of them uses the old descriptors. */
-    await this.#pool.query({ what: 'status' });
-    this.#sockets.close(fds);
+    this.#pool.query({ what: 'status' }).then(
+      () => this.#sockets.close(fds),
+      (error: Error) => {
+        this.#log.error({ error, port: name }, 'a worker does not let go of a port that is gone');
+        void this.#end(1);
+      },
+    );
   }
 
   #portBack(role: number, name: string): void {
@@ -421,30 +428,7 @@ async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
   return macNumber(bytes, 0);
 }
 
-function contactOf({ enrolled, keys, connected, error }: KeyState): GmsView['state'] {
-  if (!enrolled) return 'unenrolled';
-  if (keys === 'removed') return 'removed';
-  if (connected) return 'connected';
-  return error ? 'lost' : 'connecting';
-}
-
-function gmsView(state: KeyState): GmsView {
-  const iso = (ms: number): string => new Date(ms).toISOString();
-  return {
-    state: contactOf(state),
-    ...(state.gmsAddress !== undefined && { address: state.gmsAddress }),
-    ...(state.lastContact !== undefined && { lastContact: iso(state.lastContact) }),
-    ...(state.sequence !== undefined && { sequence: state.sequence }),
-    ...(state.validUntil !== undefined && { keysUntil: iso(state.validUntil) }),
-  };
-}
-
 /** The store keeps addresses as hex digits and the end as a time of day. */
-function asRemembered({
-  address,
-  ge,
-  transform,
-  until,
-}: ReturnType<KeyClient['peers']['list']>[number]): RememberedPeer {
+function asRemembered({ address, ge, transform, until }: StoredPeer): RememberedPeer {
   return { address: addressText(Buffer.from(address, 'hex')), ge, transform, left: until - Date.now() };
 }

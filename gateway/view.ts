@@ -17,6 +17,7 @@ import type {
 import type { GatewayConfig } from '#config/config.ts';
 import type { ExceptionRule, ExplainView, FlowRow, Query, WorkerStatus } from '#datapath/messages.ts';
 import type { KeyRing } from '#keys/ring.ts';
+import type { KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
 import { PORTS } from '#wire/record.ts';
 
@@ -27,7 +28,7 @@ export interface GatewayFacts {
   readonly startedAt: number;
   state(): GatewayState;
   ring(): KeyRing | undefined;
-  gms(): GmsView;
+  keys(): KeyState;
   exceptions(): readonly ExceptionRule[];
   ports(): readonly (Pick<PortView, 'role' | 'name' | 'mtu' | 'state'> | undefined)[];
   query<T>(query: Query): Promise<T[]>;
@@ -60,7 +61,7 @@ export class GatewayReport implements GatewayView {
       kind: facts.config.kind,
       state: facts.state(),
       ...(ring !== undefined && { mode: ring.mode, ge: ring.ge, name: ring.name }),
-      gms: facts.gms(),
+      gms: gmsView(facts.keys()),
       ports: facts
         .ports()
         .flatMap((port, role) => (port === undefined ? [] : [{ ...port, ...portSums(workers, role) }])),
@@ -171,4 +172,22 @@ function sumByVerdict(workers: readonly WorkerStatus[]): Partial<Record<Verdict,
     }
   }
   return pairs;
+}
+
+function contactOf({ enrolled, keys, connected, error }: KeyState): GmsView['state'] {
+  if (!enrolled) return 'unenrolled';
+  if (keys === 'removed') return 'removed';
+  if (connected) return 'connected';
+  return error ? 'lost' : 'connecting';
+}
+
+function gmsView(state: KeyState): GmsView {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    state: contactOf(state),
+    ...(state.gmsAddress !== undefined && { address: state.gmsAddress }),
+    ...(state.lastContact !== undefined && { lastContact: iso(state.lastContact) }),
+    ...(state.sequence !== undefined && { sequence: state.sequence }),
+    ...(state.validUntil !== undefined && { keysUntil: iso(state.validUntil) }),
+  };
 }

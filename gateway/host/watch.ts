@@ -16,7 +16,7 @@ import { linux, type Monitor, type System } from './system.ts';
 export type HostEvent =
   /** The sockets of this port are dead: close all of them. */
   | { readonly event: 'port-gone'; readonly port: PortRole; readonly name: string }
-  /** The port stands again behind its drops: open new sockets. */
+  /** The port stands again behind its drops: open new sockets. Who throws has none, and is told once more in a while. */
   | { readonly event: 'port-back'; readonly port: PortRole; readonly name: string }
   | { readonly event: 'carrier'; readonly port: PortRole; readonly name: string; readonly up: boolean }
   /** Alarm: somebody had removed the drops of these ports; they were taken down, and are up again behind new drops. */
@@ -53,7 +53,7 @@ interface Known {
 
 /**
  * Watches an applied plan until closed; resolves when both monitors listen and a first look was had. `onEvent` is
- * called in the order of what happened and must not throw.
+ * called in the order of what happened; it must not throw but for `port-back`.
  */
 export async function watch(
   plan: HostPlan,
@@ -231,8 +231,8 @@ class Watcher implements Watch {
 
   #back(role: PortRole, link: Link): void {
     const known = this.#known.get(role)!;
-    known.index = link.index;
     this.#onEvent({ event: 'port-back', port: role, name: link.name });
+    known.index = link.index;
   }
 
   async #tellCarriers(): Promise<void> {

@@ -125,6 +125,21 @@ describe('bridge', () => {
     expect(await lab.pings(lab.h1, '10.66.0.2')).toBe(false);
   }, 30_000);
 
+  test('a port that is back and cannot be opened is told once more, and the one that is open is told no more', async () => {
+    const g = start();
+    await g.succeed({ do: 'apply', config: bridge });
+    await g.succeed({ do: 'watch', config: bridge, refuseBack: true });
+    await lab.ip(lab.h1, 'link', 'del', 'dev', 'eth0');
+    await g.event('port-gone', 'inner');
+    await lab.cable('inner', lab.h1, '10.66.0.1');
+    const [first, trouble, second] = [await g.next(), await g.next(), await g.next()];
+    expect([first.event, trouble.event, second]).toEqual(['port-back', 'trouble', first]);
+    await lab.ip(lab.h2, 'link', 'set', 'dev', 'eth0', 'down');
+    for (let event = await g.next(); event.event !== 'carrier' || event.port !== 'outer'; event = await g.next()) {
+      expect(event.event).toBe('carrier');
+    }
+  }, 30_000);
+
   test('a deleted management veth is made again', async () => {
     const g = start();
     await g.succeed({ do: 'apply', config: bridge });

@@ -6,7 +6,7 @@ import type { GatewayConfig } from '#config/config.ts';
 import { type Applied, apply, release, shutdown } from '#host/host.ts';
 import { plan, survey } from '#host/plan.ts';
 import { type Command, linux, type System } from '#host/system.ts';
-import { type Watch, watch } from '#host/watch.ts';
+import { type HostEvent, type Watch, watch } from '#host/watch.ts';
 
 export interface Order {
   readonly do: 'plan' | 'apply' | 'watch' | 'release' | 'shutdown';
@@ -15,6 +15,8 @@ export interface Order {
   readonly dieAfter?: number;
   /** After this many touches one command fails, and the next ones work again. */
   readonly failAfter?: number;
+  /** Of `watch`: who is told first that a port is back cannot open it. */
+  readonly refuseBack?: boolean;
   /** The kernel refuses drops for a device that does not exist, as those before 6.16 do. */
   readonly deviceBound?: boolean;
 }
@@ -64,6 +66,17 @@ function counted(order: Order, touches: string[]): System {
   };
 }
 
+/** Passes events on; the first `port-back` is refused if the order says so. */
+function told({ refuseBack = false }: Order): (event: HostEvent) => void {
+  let refuse = refuseBack;
+  return (event) => {
+    console.log(JSON.stringify(event));
+    if (event.event !== 'port-back' || !refuse) return;
+    refuse = false;
+    throw new Error('refused by the test');
+  };
+}
+
 let closedAt: number | undefined;
 let watching: Watch | undefined;
 let watchTouches: string[] = [];
@@ -86,7 +99,7 @@ async function obey(order: Order): Promise<Answer> {
     } else {
       const applied = last ?? (await apply(p, system));
       watchTouches = touches;
-      watching = await watch(p, applied.ports, (e) => console.log(JSON.stringify(e)), system);
+      watching = await watch(p, applied.ports, told(order), system);
     }
     return { touches, ...(last ? { applied: last } : {}), ...(closedAt === undefined ? {} : { closedAt }) };
   } catch (error) {

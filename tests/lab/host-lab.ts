@@ -101,6 +101,11 @@ export class Gateway {
     return JSON.parse(await this.#events.next((l) => fits(JSON.parse(l) as HostEvent))) as HostEvent;
   }
 
+  /** Whatever happens next. */
+  async next(): Promise<HostEvent> {
+    return JSON.parse(await this.#events.next(() => true)) as HostEvent;
+  }
+
   /** kill -9 */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
