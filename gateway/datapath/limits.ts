@@ -36,8 +36,8 @@ export const PAIR_LIMITS = { capacity: 65_536, idleMs: 3_600_000 };
 export const FLOW_LIMITS = { capacity: 262_144, idleMs: 300_000, closedIdleMs: 10_000 };
 /**
  * Associations of one worker, under `sealed`: each has two keys of the provider's 16,384 places, of which DPRP may take
- * 6,272 (§ 8) and two identities, the new and the old one, some hundreds. Under `pccom` one takes as many places as
- * two, with keyed checksums as three.
+ * 6,272 (§ 8) and two identities, the new and the old one, 131 each (#gms/bundle.ts). Under `pccom` one takes as many
+ * places as two, with keyed checksums as three.
  */
 export const MAX_ASSOCIATIONS = 4_864;
 /** MAC addresses, learned only where the box has an address of its own. */

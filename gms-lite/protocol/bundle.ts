@@ -20,6 +20,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { VERSIONS_MAX } from '#wire/ge-info.ts';
+import { STATEMENT_GROUPS } from '#wire/statement.ts';
 import { sequenceSchema } from './delivery.ts';
 import { geIdSchema, kindSchema, modeSchema, nameSchema } from './enrolment.ts';
 
@@ -42,6 +44,8 @@ const keySchema = z.object({
   notBefore: seconds,
   notAfter: seconds,
 });
+/** Newest first, the current one and the one before. */
+const versionsSchema = z.array(keySchema).min(1).max(VERSIONS_MAX);
 export const exceptionSchema = z.object({
   address: z.string(),
   protocol: z.union([z.enum(['tcp', 'udp', 'icmp']), z.number().int().min(0).max(255)]).optional(),
@@ -62,18 +66,18 @@ export const metadataSchema = z.object({
   sequence: sequenceSchema,
   /** The statement that DPRP carries (#wire/statement.ts), base64url. */
   statement: z.string().regex(/^[\w-]+$/),
-  /** Newest first. */
-  domainKeys: z.array(keySchema).min(1),
-  groups: z.array(
-    z.object({
-      number: z.number().int().positive(),
-      name: nameSchema,
-      transform: transformSchema,
-      checksum: checksumSchema.default('ordinary'),
-      /** Newest first. */
-      keys: z.array(keySchema).min(1),
-    }),
-  ),
+  domainKeys: versionsSchema,
+  groups: z
+    .array(
+      z.object({
+        number: z.number().int().positive(),
+        name: nameSchema,
+        transform: transformSchema,
+        checksum: checksumSchema.default('ordinary'),
+        keys: versionsSchema,
+      }),
+    )
+    .max(STATEMENT_GROUPS),
   /** Who left which of the groups; `removed`: the GMS removed it altogether. */
   revoked: z.array(
     z.object({ ge: geIdSchema, group: z.number().int().positive(), removed: z.boolean().default(false) }),
@@ -175,8 +179,8 @@ export function splitContent(
   const parsed = metadataSchema.safeParse(json);
   if (!parsed.success) return undefined;
   const places = [parsed.data.domainKeys, ...parsed.data.groups.map((g) => g.keys)].flat().map((k) => k.material);
-  /* Each place is used once: importing wipes it. */
-  if (new Set(places).size !== places.length || places.some((place) => place >= count)) return undefined;
+  /* Each place is used once: importing wipes it, and what nobody uses would take the provider's room. */
+  if (new Set(places).size !== count || places.length !== count || places.some((p) => p >= count)) return undefined;
   const materials = Array.from({ length: count }, (_, i) =>
     content.subarray(section + MATERIAL_LENGTH * i, section + MATERIAL_LENGTH * (i + 1)),
   );

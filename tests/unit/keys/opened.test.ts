@@ -13,7 +13,8 @@ import {
   type VerifiedBundle,
 } from '#keys/opened.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
-import { encodeStatementBody, joinStatement } from '#wire/statement.ts';
+import { VERSIONS_MAX } from '#wire/ge-info.ts';
+import { encodeStatementBody, joinStatement, STATEMENT_GROUPS } from '#wire/statement.ts';
 
 const provider = createNobleProvider();
 const root = generateRaw('ed25519');
@@ -63,10 +64,10 @@ const metadata: BundleMetadata = {
 };
 
 /** Delivered to the recipient: whatever it says, and whoever signed it. */
-function deliver(values: Partial<BundleMetadata> = {}, signer = root.secret, aadByte = 1): Uint8Array {
+function deliver(values: Partial<BundleMetadata> = {}, signer = root.secret, aadByte = 1, materials = 3): Uint8Array {
   const content = joinContent(
     { ...metadata, ...values },
-    [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill)),
+    Array.from({ length: materials }, (_, i) => new Uint8Array(32).fill(i + 1)),
   );
   const signature = signWith(secretObject('ed25519', signer), contentToSign(content));
   const delivered = envelope(joinSigned(5000, content, signature), (nonce, aad, plaintext) =>
@@ -76,11 +77,28 @@ function deliver(values: Partial<BundleMetadata> = {}, signer = root.secret, aad
   return delivered;
 }
 
+/** One domain key, and so many groups with so many versions each. */
+function withKeys(groups: number, versions: number): Uint8Array {
+  const keys = (group: number) =>
+    Array.from({ length: versions }, (_, i) => ({
+      version: versions - i,
+      material: 1 + group * versions + i,
+      notBefore: 1,
+      notAfter: i === 0 ? 0 : 190,
+    }));
+  const all = Array.from({ length: groups }, (_, i) => ({ ...metadata.groups[0], number: i + 1, keys: keys(i) }));
+  return deliver({ groups: all }, root.secret, 1, 1 + groups * versions);
+}
+
 const open = (delivered: Uint8Array) => openBundle(delivered, provider, recipient);
 
 describe('a bundle is', () => {
   it('taken when the GMS signed it for this gateway', () => {
     expect(open(deliver())).toMatchObject({ time: 5000, metadata: { name: 'press' } });
+  });
+
+  it('taken with as many keys as there may be', () => {
+    expect(open(withKeys(STATEMENT_GROUPS, VERSIONS_MAX))).toMatchObject({ materials: { length: 129 } });
   });
 
   it('taken when it does not say whether a revoked gateway was removed altogether: then it was not', () => {
@@ -97,6 +115,9 @@ describe('a bundle is', () => {
     /* Each of these would end a datapath worker, now and at every start. */
     ['of another mode than its statement', deliver({ mode: 'closed' }), 'bundle-unreadable'],
     ['of another kind than its statement', deliver({ kind: 'router' }), 'bundle-unreadable'],
+    ['with key material that nothing names', deliver({ groups: [] }), 'bundle-unreadable'],
+    ['with more versions of a key than two', withKeys(1, 3), 'bundle-unreadable'],
+    ['with more groups than a statement names', withKeys(STATEMENT_GROUPS + 1, 1), 'bundle-unreadable'],
     [
       'without a current domain key',
       deliver({ domainKeys: [{ version: 4, material: 0, notBefore: 1, notAfter: 9 }] }),
