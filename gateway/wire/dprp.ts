@@ -55,9 +55,7 @@ export interface Header {
   readonly sealedLength: number;
 }
 
-/**
- * True when an Echo's data, or what stands behind a quote, is DPRP of any format version. For every echo: no object.
- */
+/** True when an Echo's data, or what stands behind a quote, is DPRP of any version. For every echo: no object. */
 export function isDprp(bytes: Uint8Array, offset: number, length: number): boolean {
   return (
     length >= 5 &&
