@@ -112,6 +112,11 @@ export class Answers {
     return Math.min(this.#due, (this.#owing.values().next().value as Answer).due);
   }
 
+  /** CDN left early: MPIT was repeated. */
+  paid(answer: Answer): void {
+    this.#owing.delete(answer);
+  }
+
   /** Sends what is owed: what is due, or all. */
   answer(step: Step, all: boolean): void {
     for (const answer of this.#owing) {

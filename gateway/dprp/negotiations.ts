@@ -270,8 +270,8 @@ class Negotiations implements Dprp {
       return { winner: answer.winner, confirmed: answer.winner !== undefined };
     };
     const result = answer.mpit(step, opened, message, rivalry);
-    if (result === 'repeated') return undefined;
-    if (result !== 'completed') return result;
+    if (result === 'repeated') this.#answers.paid(answer);
+    if (result !== 'completed') return result === 'repeated' ? undefined : result;
     this.#answers.complete(answer);
     /* § 6.3: before MPIT ours is superfluous; behind it both are kept, and the lower GE id's is sent with. */
     for (const own of [ours, this.#settled.get(key)]) {

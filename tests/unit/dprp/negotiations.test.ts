@@ -71,6 +71,17 @@ describe('a first packet between two gateways of one group', () => {
       expect(answers[0].payload).toEqual(answers[1].payload);
     });
 
+    it('and what was repeated holds up no CDN of a later negotiation', () => {
+      const { world, mpit } = untilMpit();
+      world.b.receive({ ...mpit, sequence: 2 }, 2.01);
+      world.b.tick(2.02);
+      world.wire.length = 0;
+      world.run(10);
+      world.a.begin({ device: PAIR_A.device, peer: Uint8Array.of(...PAIR_A.peer.slice(0, 15), 77) }, 'packet', 10);
+      world.run(14.1);
+      expect(flow(world).slice(-4)).toEqual(['a DDE', 'b RGI', 'a MPIT', 'b CDN']);
+    });
+
     it('before the keys that it is made with go', () => {
       const { world } = untilMpit();
       expect(world.b.setIdentity(undefined, 2.01).map((action) => action.do)).toContain('send');
