@@ -35,23 +35,47 @@ export function putBack(
   batch[slot * F_STRIDE + F_OFFSET] = offset;
 }
 
-interface Queue {
-  readonly frames: HeldFrame[];
+interface Amount {
+  frames: number;
   bytes: number;
 }
 
+function add(amount: Amount, { bytes }: HeldFrame): void {
+  amount.frames += 1;
+  amount.bytes += bytes.length;
+}
+
+function subtract(amount: Amount, { bytes }: HeldFrame): void {
+  amount.frames -= 1;
+  amount.bytes -= bytes.length;
+}
+
+function fits(amount: Amount, length: number, frames: number, bytes: number): boolean {
+  return amount.frames < frames && amount.bytes + length <= bytes;
+}
+
+const nothing = (): Amount => ({ frames: 0, bytes: 0 });
+
+/** Each side of a pair has its own room: whoever makes up packets of the peer takes none of the device's. */
+interface Queue {
+  readonly frames: HeldFrame[];
+  readonly inbound: Amount;
+  readonly outbound: Amount;
+}
+
+const empty = (): Queue => ({ frames: [], inbound: nothing(), outbound: nothing() });
+
 export class HoldQueue {
   readonly #queues = new Map<number, Queue>();
-  #bytes = 0;
-  #inboundBytes = 0;
-  #frames = 0;
+  readonly #all = nothing();
+  readonly #inbound = nothing();
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#all.bytes;
   }
 
   get frames(): number {
-    return this.#frames;
+    return this.#all.frames;
   }
 
   framesOf(pair: number): number {
@@ -75,28 +99,31 @@ export class HoldQueue {
     const at = index * F_STRIDE;
     const offset = batch[at + F_OFFSET]!;
     const length = batch[at + F_LENGTH]!;
-    const queue = this.#queues.get(pair) ?? { frames: [], bytes: 0 };
+    const queue = this.#queues.get(pair) ?? empty();
+    const frames = switching ? HOLD_FRAMES_PER_SWITCH : HOLD_FRAMES_PER_PAIR;
+    const bytes = switching ? HOLD_BYTES_PER_SWITCH : HOLD_BYTES_PER_PAIR;
     if (
-      this.#bytes + length > HOLD_BYTES ||
-      this.#frames >= HOLD_FRAMES ||
-      queue.bytes + length > (switching ? HOLD_BYTES_PER_SWITCH : HOLD_BYTES_PER_PAIR) ||
-      queue.frames.length >= (switching ? HOLD_FRAMES_PER_SWITCH : HOLD_FRAMES_PER_PAIR) ||
-      (inbound && this.#inboundBytes + length > HOLD_BYTES * HOLD_INBOUND_SHARE)
+      !fits(this.#all, length, HOLD_FRAMES, HOLD_BYTES) ||
+      !fits(inbound ? queue.inbound : queue.outbound, length, frames, bytes) ||
+      (inbound && !fits(this.#inbound, length, HOLD_FRAMES * HOLD_INBOUND_SHARE, HOLD_BYTES * HOLD_INBOUND_SHARE))
     ) {
       return false;
     }
-    queue.frames.push({
+    this.#queues.set(pair, queue);
+    this.#push(queue, {
       bytes: slab.slice(offset, offset + length),
       record: batch.slice(at, at + F_STRIDE),
       port,
       inbound,
     });
-    queue.bytes += length;
-    this.#queues.set(pair, queue);
-    this.#bytes += length;
-    this.#frames += 1;
-    if (inbound) this.#inboundBytes += length;
     return true;
+  }
+
+  #push(queue: Queue, frame: HeldFrame): void {
+    queue.frames.push(frame);
+    add(frame.inbound ? queue.inbound : queue.outbound, frame);
+    add(this.#all, frame);
+    if (frame.inbound) add(this.#inbound, frame);
   }
 
   /** Takes everything held for the pair out, in order. */
@@ -104,26 +131,19 @@ export class HoldQueue {
     const queue = this.#queues.get(pair);
     if (queue === undefined) return [];
     this.#queues.delete(pair);
-    this.#bytes -= queue.bytes;
-    this.#frames -= queue.frames.length;
-    for (const frame of queue.frames) if (frame.inbound) this.#inboundBytes -= frame.bytes.length;
+    for (const frame of queue.frames) {
+      subtract(this.#all, frame);
+      if (frame.inbound) subtract(this.#inbound, frame);
+    }
     return queue.frames;
   }
 
   /** Throws away what came from outside for the pair. Returns how many. */
   dropInbound(pair: number): number {
     const held = this.take(pair);
-    const queue: Queue = { frames: [], bytes: 0 };
-    for (const frame of held) {
-      if (frame.inbound) continue;
-      queue.frames.push(frame);
-      queue.bytes += frame.bytes.length;
-    }
-    if (queue.frames.length > 0) {
-      this.#queues.set(pair, queue);
-      this.#bytes += queue.bytes;
-      this.#frames += queue.frames.length;
-    }
+    const queue = empty();
+    for (const frame of held) if (!frame.inbound) this.#push(queue, frame);
+    if (queue.frames.length > 0) this.#queues.set(pair, queue);
     return held.length - queue.frames.length;
   }
 }

@@ -15,7 +15,9 @@ export const WORK_BYTES = 1_048_576;
 /** Records of the work list: about sixteen superpackets of 45 segments. */
 export const WORK_RECORDS = 1024;
 
-/** Hold queue, one worker: bytes overall, and what one pair may take of it (a TCP window's first flight fits). */
+/**
+ * Hold queue, one worker: bytes overall, and what one pair may take of it (a TCP window's first flight fits), each way.
+ */
 export const HOLD_BYTES = 8_388_608;
 export const HOLD_BYTES_PER_PAIR = 262_144;
 export const HOLD_FRAMES_PER_PAIR = 256;
@@ -24,7 +26,7 @@ export const HOLD_BYTES_PER_SWITCH = 4_194_304;
 export const HOLD_FRAMES_PER_SWITCH = 4_096;
 /** Frames of all pairs: a held frame costs some 500 bytes beside its own. */
 export const HOLD_FRAMES = 16_384;
-/** Share of HOLD_BYTES for frames that came from outside for a pair nobody behind us spoke about (§ 3.2). */
+/** Share of HOLD_BYTES and HOLD_FRAMES for frames that came from outside (§ 3.2). */
 export const HOLD_INBOUND_SHARE = 0.25;
 
 /**

@@ -1,6 +1,12 @@
 /** More than a gateway takes on at once: bounded tables, named drops, and those who are real still get through. */
 import { describe, expect } from 'vitest';
-import { HOLD_BYTES, HOLD_BYTES_PER_PAIR, HOLD_FRAMES_PER_PAIR, HOLD_INBOUND_SHARE } from '#datapath/limits.ts';
+import {
+  HOLD_BYTES,
+  HOLD_BYTES_PER_PAIR,
+  HOLD_FRAMES,
+  HOLD_FRAMES_PER_PAIR,
+  HOLD_INBOUND_SHARE,
+} from '#datapath/limits.ts';
 import { LIMITS } from '#dprp/limits.ts';
 import { type FakeFrame, fakeFrame } from '#port/fake.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
@@ -90,6 +96,45 @@ describe('the hold queue', () => {
     expect(hold.bytes).toBeGreaterThan(HOLD_BYTES * HOLD_INBOUND_SHARE - 100);
     world.run(5_000);
     expect([hold.bytes, hold.frames]).toEqual([0, 0]);
+  });
+});
+
+describe('short packets from many who do not exist', () => {
+  story('leave the devices their room: for first packets', (world) => {
+    world.key('a');
+    world.key('b');
+    world.behaviour = { delay: 1 };
+    world.mallory = dark;
+    for (let pair = 0; pair < 64; pair++) {
+      const bytes = udp({ from: stranger(pair), to: H1 }, 1, 2, data(0, 18));
+      for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) world.a.outer.inject(fakeFrame(bytes));
+    }
+    world.run(5);
+    const { hold } = world.a.datapath;
+    const share = HOLD_FRAMES * HOLD_INBOUND_SHARE;
+    expect(hold.frames).toBe(share);
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) world.sendFromH1(udp(out, 1, 2, data(i)));
+    world.run(20);
+    expect(refused(world.a)).toEqual({ 'hold-full-inbound': 64 * HOLD_FRAMES_PER_PAIR - share });
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toEqual(
+      Array.from({ length: HOLD_FRAMES_PER_PAIR }, (_, i) => i),
+    );
+    world.run(5_000);
+    expect([hold.bytes, hold.frames]).toEqual([0, 0]);
+  });
+
+  story('and in the name of a peer: the device has its own for the pair', (world) => {
+    world.key('a');
+    world.key('b');
+    world.behaviour = { delay: 1 };
+    const forged = udp(back, 2, 1, data(0, 18));
+    for (let i = 0; i < 2 * HOLD_FRAMES_PER_PAIR; i++) world.a.outer.inject(fakeFrame(forged));
+    world.run(1);
+    expect(world.a.datapath.hold.frames).toBe(HOLD_FRAMES_PER_PAIR);
+    world.sendFromH1(udp(out, 1, 2, data(7)));
+    world.run(100);
+    expect(world.h2.left.collect().map((f) => number(f.bytes))).toEqual([7]);
+    expect(refused(world.a)['hold-full']).toBeUndefined();
   });
 });
 

@@ -61,6 +61,19 @@ describe('the hold queue', () => {
     expect(offer(bytes, 2, 1)).toBe(true);
   });
 
+  it('gives each side of a pair its own room', () => {
+    const hold = new HoldQueue();
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) expect(offer(hold, 1, 60, 1, true)).toBe(true);
+    expect(offer(hold, 1, 60, 1, true)).toBe(false);
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) expect(offer(hold, 1, 60, 2, false)).toBe(true);
+    expect(offer(hold, 1, 60, 2, false)).toBe(false);
+    expect(hold.dropInbound(1)).toBe(HOLD_FRAMES_PER_PAIR);
+    expect(offer(hold, 1, 60, 2, false)).toBe(false);
+    expect(offer(hold, 1, 60, 1, true)).toBe(true);
+    expect(hold.take(1)).toHaveLength(HOLD_FRAMES_PER_PAIR + 1);
+    expect([hold.frames, hold.bytes]).toEqual([0, 0]);
+  });
+
   it('refuses what is too much in all, in bytes and in frames, and has room again afterwards', () => {
     const bytes = new HoldQueue();
     const pairs = HOLD_BYTES / HOLD_BYTES_PER_PAIR;
@@ -85,5 +98,20 @@ describe('the hold queue', () => {
     expect(offer(hold, pairs, 1, 1, false)).toBe(true);
     hold.take(0);
     expect(offer(hold, pairs, 1, 1, true)).toBe(true);
+  });
+
+  it('and their share of the frames, however short they are', () => {
+    const hold = new HoldQueue();
+    const share = HOLD_FRAMES * HOLD_INBOUND_SHARE;
+    const pairs = share / HOLD_FRAMES_PER_PAIR;
+    for (let i = 0; i < share; i++) expect(offer(hold, i % pairs, 60, 1, true)).toBe(true);
+    expect(offer(hold, pairs, 60, 1, true)).toBe(false);
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) expect(offer(hold, pairs, 60, 1, false)).toBe(true);
+    expect(offer(hold, pairs, 60, 1, true)).toBe(false);
+    hold.take(pairs);
+    expect(offer(hold, pairs, 60, 1, true)).toBe(false);
+    expect(hold.dropInbound(0)).toBe(HOLD_FRAMES_PER_PAIR);
+    for (let i = 0; i < HOLD_FRAMES_PER_PAIR; i++) expect(offer(hold, pairs, 60, 1, true)).toBe(true);
+    expect(offer(hold, pairs + 1, 60, 1, true)).toBe(false);
   });
 });
