@@ -210,8 +210,8 @@ export class Answer {
 
   /** § 3.5: what became of it, or why it was thrown away. */
   mpit(step: Step, opened: Opened, message: Received, rivalry: () => Rivalry): 'completed' | 'repeated' | DropName {
-    const { self, now, out } = step;
-    const { crypto, peers, policy } = this.#machine;
+    const { self, now } = step;
+    const { alarms, crypto, peers, policy } = this.#machine;
     if (this.#mpitHash !== undefined) {
       if (!equal(opened.hash, this.#mpitHash)) return 'dprp-hash-chain';
       this.answer(step);
@@ -228,7 +228,7 @@ export class Answer {
     if (!macFits(crypto, peer.fromPeer, opened)) return 'dprp-mac';
     const decision = this.#decision;
     if (!equal(mpit.decision, this.#encoded) || objection(policy, self, this.pair, peer, decision) !== undefined) {
-      out.push({ do: 'alarm', name: 'decision-differs', pair: this.pair });
+      alarms.tell(step, { do: 'alarm', name: 'decision-differs', pair: this.pair });
       return 'dprp-decision';
     }
 
@@ -263,14 +263,15 @@ export class Answer {
   }
 
   /** A decision that protects nothing: nobody proves anything. */
-  #settle({ self, now, out }: Step, peer: Peer, proofI: Uint8Array): Agreed | DropName {
-    const { policy, limits } = this.#machine;
+  #settle(step: Step, peer: Peer, proofI: Uint8Array): Agreed | DropName {
+    const { self, now, out } = step;
+    const { alarms, policy, limits } = this.#machine;
     const proof = new Uint8Array(PROOF_LENGTH);
     if (!equal(proofI, proof)) return 'dprp-proof';
     if (this.#objection === undefined) {
       const serves = policy.heldGenerations(this.pair) !== 0;
       out.push(settle(this.pair, peer.ge, this.#decision, self.mode, serves, limits, now));
-    } else out.push(...object(this.pair, peer.ge, this.#objection, limits, now));
+    } else alarms.tell(step, ...object(this.pair, peer.ge, this.#objection, limits, now));
     return { proof, sends: false };
   }
 

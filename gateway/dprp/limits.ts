@@ -51,6 +51,7 @@ export interface Limits {
   readonly healEvery: number;
   readonly noticeEvery: number;
   readonly askEvery: number;
+  readonly alarmEvery: number;
 }
 
 export const LIMITS: Limits = {
@@ -86,4 +87,5 @@ export const LIMITS: Limits = {
   healEvery: 1_000,
   noticeEvery: 25,
   askEvery: 5_000,
+  alarmEvery: 5_000,
 };

@@ -1,5 +1,6 @@
 /** What all negotiations of one worker have in common. */
 
+import type { Alarms } from './alarms.ts';
 import type { EchoTimes } from './echo-times.ts';
 import type { Random } from './envelope.ts';
 import type { Ephemerals } from './ephemerals.ts';
@@ -17,6 +18,7 @@ export interface Machine {
   readonly peers: Peers;
   readonly ephemerals: Ephemerals;
   readonly asks: Spacing;
+  readonly alarms: Alarms;
   readonly echoTimes: EchoTimes;
 }
 

@@ -212,7 +212,7 @@ export class Negotiation {
   /** § 3.2: with RGI come the decision and the keys. */
   rgi(step: Step, opened: Opened): DropName | undefined {
     const { self, now, out } = step;
-    const { crypto, policy, limits, peers } = this.#machine;
+    const { crypto, policy, limits, peers, alarms } = this.#machine;
     const ephemeral = this.#ephemeral;
     if (INITIATOR[this.#state].rgi === undefined || ephemeral === undefined) {
       return 'dprp-unknown-negotiation';
@@ -222,7 +222,7 @@ export class Negotiation {
     if (!equal(rgi.ddeHash, this.#ddeHash)) return 'dprp-hash-chain';
     const peer = peers.lookup(self, rgi.info, now);
     if (typeof peer === 'string') {
-      if (peer === 'dprp-statement') out.push({ do: 'alarm', name: 'statement', pair: this.pair });
+      if (peer === 'dprp-statement') alarms.tell(step, { do: 'alarm', name: 'statement', pair: this.pair });
       return peer;
     }
     if (!macFits(crypto, peer.fromPeer, opened)) return 'dprp-mac';
@@ -238,7 +238,7 @@ export class Negotiation {
     if (objected !== undefined) {
       this.#go('refused');
       this.#release();
-      out.push(...object(this.pair, peer.ge, objected, limits, now));
+      alarms.tell(step, ...object(this.pair, peer.ge, objected, limits, now));
       return undefined;
     }
 
@@ -404,11 +404,10 @@ export class Negotiation {
   }
 
   #unanswered(step: Step, what: Unanswered): void {
-    const { policy, limits } = this.#machine;
-    const { mode } = step.self;
-    step.out.push(
-      ...settleUnanswered(policy, this.pair, mode, what, this.#sawGateway, this.#serves(), limits, step.now),
-    );
+    const { policy, limits, alarms } = this.#machine;
+    const { self, now } = step;
+    const actions = settleUnanswered(policy, this.pair, self.mode, what, this.#sawGateway, this.#serves(), limits, now);
+    alarms.tell(step, ...actions);
   }
 
   /** True when an association serves the pair, other than the one that this negotiation gave up. */

@@ -17,6 +17,7 @@ import {
   TYPE_RGI,
 } from '#wire/dprp.ts';
 import type { DropName } from '#wire/drops.ts';
+import { Alarms } from './alarms.ts';
 import { Answer, type Rivalry } from './answer.ts';
 import { Answers } from './answers.ts';
 import { CARRIER, isEcho } from './carrier.ts';
@@ -88,6 +89,7 @@ class Negotiations implements Dprp {
       peers: new Peers(crypto, options.verifyStatement ?? verifierOf(), limits),
       ephemerals: new Ephemerals(crypto, limits.ephemerals),
       asks: new Spacing(limits.askEvery, 2),
+      alarms: new Alarms(limits),
       echoTimes: new EchoTimes(limits),
     };
     this.#answers = new Answers(limits);
@@ -239,7 +241,8 @@ class Negotiations implements Dprp {
 
   /** § 3.1: answered always, unless its sender is not who it must be; that one still learns that a GE is here. */
   #onDde(step: Step, key: string, opened: Opened, message: Received): DropName | undefined {
-    const { self, now, out } = step;
+    const { self, now } = step;
+    const { peers, alarms } = this.#machine;
     const repeated = this.#answers.get(key, Buffer.from(opened.header.negotiation).toString('hex'));
     if (repeated !== undefined) return repeated.repeatedDde(step, opened, message);
     const dde = decodeDde(opened.body);
@@ -247,15 +250,15 @@ class Negotiations implements Dprp {
       this.#notices.geHere(step, message);
       return dde;
     }
-    const peer = this.#machine.peers.lookup(self, dde.info, now);
+    const pair = copyPair(message.pair);
+    const peer = peers.lookup(self, dde.info, now);
     if (typeof peer === 'string') {
-      if (peer === 'dprp-statement') out.push({ do: 'alarm', name: 'statement', pair: copyPair(message.pair) });
+      if (peer === 'dprp-statement') alarms.tell(step, { do: 'alarm', name: 'statement', pair });
       if (peer !== 'dprp-own') this.#notices.geHere(step, message);
       return peer;
     }
     const ephemeral = this.#takeEphemeral(now);
     if (ephemeral === undefined) return 'dprp-budget';
-    const pair = copyPair(message.pair);
     this.#answers.add(new Answer(this.#machine, step, pair, key, opened, message, dde, peer, ephemeral));
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Identity, Received } from '#dprp/spec.ts';
 import { expectNothingLeft, expectSameKeys } from '#kit/dprp-expect.ts';
-import { GE_A, GE_B, H1, PAIR_A, PAIR_B, twoGateways, type World } from '#kit/dprp-world.ts';
+import { flow, GE_A, GE_B, GE_C, H1, PAIR_A, PAIR_B, twoGateways, type World } from '#kit/dprp-world.ts';
 
 const address = (n: number): Uint8Array => {
   const bytes = Uint8Array.from(H1);
@@ -166,6 +166,50 @@ describe('what far sides start', () => {
       world.runFor(10);
     }
     expect(verified).toBe(2); /* each side once */
+  });
+});
+
+describe('alarms', () => {
+  const raised = (world: World, name: string): number =>
+    world.b!.actions.filter((action) => action.do === 'alarm' && action.name === name).length;
+
+  it('of a holder of the domain key who has bad statements: one per pair and five seconds, of 64 pairs', () => {
+    const world = twoGateways({ a: { forged: true } });
+    const [dde] = world.a.begin(PAIR_A, 'packet', 0);
+    if (dde.do !== 'send') throw new Error('a DDE was expected');
+    const message: Received = { ...dde, icmp: 'request', ipVersion: 4, from: 'outer' };
+    const send = (peer: number, now: number): unknown =>
+      world.b.receive({ ...message, pair: { device: PAIR_A.peer, peer: address(peer) } }, now);
+    for (let i = 0; i < 100; i++) send(0, i);
+    expect(raised(world, 'statement')).toBe(1);
+    for (let i = 0; i < 300; i++) send(i, 100);
+    expect(raised(world, 'statement')).toBe(64);
+    for (let i = 0; i < 300; i++) send(i, 5_100);
+    expect(raised(world, 'statement')).toBe(2 * 64);
+    expect(world.b.drops.filter((name) => name === 'dprp-statement').length, 'each is counted').toBe(700);
+  });
+
+  it('of a member who stands before the address of another: one per pair and five seconds', () => {
+    const world = twoGateways();
+    world.b.remembered.set(Buffer.from(PAIR_A.device).toString('hex'), { ge: GE_C, transform: 'sealed' });
+    for (let i = 0; i < 20; i++) {
+      world.run(100 * i);
+      world.a.begin(PAIR_A, 'packet', world.now);
+      world.runFor(50);
+    }
+    expect(flow(world).filter((message) => message === 'b CDN').length).toBe(20);
+    expect(raised(world, 'other-ge')).toBe(1);
+  });
+
+  it('of one kind do not hide those of another', () => {
+    const world = twoGateways({ a: { forged: true } });
+    world.a.begin(PAIR_A, 'packet', 0);
+    world.run(10);
+    world.b.remembered.set(Buffer.from(PAIR_A.device).toString('hex'), { ge: GE_A, transform: 'sealed' });
+    world.b.begin(PAIR_B, 'packet', 10);
+    world.mallory = () => [];
+    world.run(2_000);
+    expect([raised(world, 'statement'), raised(world, 'downgrade')]).toEqual([1, 1]);
   });
 });
 
