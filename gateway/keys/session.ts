@@ -6,7 +6,7 @@ import { type Endpoint, formatEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
 import { signRequest, TIME_HEADER } from '#gms/request.ts';
 import type { Clock } from './clock.ts';
-import { type Answer, GmsConnection } from './connection.ts';
+import { type Answer, GmsConnection, type Patience } from './connection.ts';
 import { EventReader, type ServerEvent } from './events.ts';
 import type { StoredIdentity } from './store.ts';
 
@@ -32,12 +32,12 @@ export class GmsSession {
   /** The address that answered last. */
   address: string | undefined;
 
-  constructor(identity: StoredIdentity, signing: KeyObject, clock: Clock) {
+  constructor(identity: StoredIdentity, signing: KeyObject, clock: Clock, patience?: Patience) {
     this.#ge = identity.ge;
     this.#signing = signing;
     this.#clock = clock;
     const fingerprint = new Uint8Array(Buffer.from(identity.fingerprint, 'hex'));
-    this.#connection = new GmsConnection(identity.endpoints, fingerprint, BUNDLE_MAX);
+    this.#connection = new GmsConnection(identity.endpoints, fingerprint, BUNDLE_MAX, patience);
   }
 
   set endpoints(endpoints: readonly Endpoint[]) {
@@ -83,8 +83,7 @@ export class GmsSession {
     const { response, endpoint } = await this.#connection.open({ method: 'GET', path: PATHS.events, headers });
     if (response.statusCode !== 200) {
       this.#learnTime(response.headers);
-      const chunks = await response.toArray();
-      throw refusalOf(new Uint8Array(Buffer.concat(chunks)), response.statusCode ?? 0);
+      throw refusalOf(await this.#connection.read(response, endpoint), response.statusCode ?? 0);
     }
     this.address = formatEndpoint(endpoint);
     const end = (): void => void response.destroy();

@@ -4,11 +4,14 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { BUNDLE_MAX } from '#gms/bundle.ts';
 import { PATHS } from '#gms/delivery.ts';
+import { generateRaw, secretObject } from '#gms/raw-keys.ts';
 import { decodeToken } from '#gms/token.ts';
+import { systemClock } from '#keys/clock.ts';
 import { GmsConnection } from '#keys/connection.ts';
+import { GmsSession } from '#keys/session.ts';
 import { type ServedGms, servedGms } from '#kit/gms-world.ts';
 
-const PATIENCE = { connect: 60, answer: 120 };
+const PATIENCE = { connect: 60, answer: 120, body: 120 };
 
 /** A way between a gateway and the GMS that can be cut so that neither side is told. */
 async function cable(to: number) {
@@ -81,6 +84,50 @@ test('a question over a kept connection fails by our patience, and the next one 
   }
   way.cut(false);
   expect((await connection.ask(question)).status).toBe(401);
+});
+
+/** An answer that begins, and never goes on. */
+const stalled = (status = 200): Response =>
+  new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode('{"error":"removed"')) }), {
+    status,
+  });
+
+test('an answer that stalls inside its body fails by our patience, and its connection is used no more', async () => {
+  const { gms, way, connection } = await connected();
+  gms.intercept = async () => stalled();
+  await expect(connection.ask(question)).rejects.toMatchObject({ code: 'gms-unreachable' });
+  gms.intercept = undefined;
+  expect((await connection.ask(question)).status).toBe(401);
+  expect(way.connections).toBe(2);
+});
+
+test('an answer of which a cut cable took the end fails by our patience', async () => {
+  const { gms, way, connection } = await connected();
+  gms.intercept = async () => new Response(new Uint8Array(500_000));
+  const { response, endpoint } = await connection.open(question);
+  way.cut(true);
+  await expect(connection.read(response, endpoint)).rejects.toMatchObject({ code: 'gms-unreachable' });
+});
+
+test('a stream that is refused, by an answer that stalls, comes to an end', async () => {
+  const { gms, way } = await connected();
+  const { fingerprint } = decodeToken(await gms.token());
+  const identity = {
+    ge: '0011223344556677',
+    name: 'a',
+    kind: 'bridge',
+    mode: 'open',
+    gmsKey: '',
+    signingRoot: '',
+    fingerprint: Buffer.from(fingerprint).toString('hex'),
+    endpoints: [{ address: '127.0.0.1', port: way.port }],
+  } as const;
+  const signing = secretObject('ed25519', generateRaw('ed25519').secret);
+  const session = new GmsSession({ ...identity, endpoints: [...identity.endpoints] }, signing, systemClock, PATIENCE);
+  undo.push(() => session.close());
+  gms.intercept = async () => stalled(403);
+  const watcher = { opened: () => undefined, heard: () => undefined, event: () => undefined };
+  await expect(session.follow(watcher)).rejects.toMatchObject({ code: 'gms-unreachable' });
 });
 
 test('a stream that is reset ends, and nothing is asked anew behind its back', async () => {
