@@ -2,7 +2,7 @@
  * Main's side of the datapath: starts the workers, hands them keys and policy, asks them, passes news between them.
  * The main thread never touches a packet.
  */
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { native } from '#native/native.ts';
 import type { PcapPort } from '#port/pcap.ts';
@@ -24,17 +24,20 @@ interface Member {
   readonly port: MessagePort;
   /** Makes the worker read what was posted. */
   wake(): void;
-  /** Resolves when it has ended; asked for before it is told to stop. */
-  ended(): Promise<unknown>;
+  /** Resolves when it has ended, however and whenever that was. */
+  readonly ended: Promise<void>;
   /** For one that is stuck. */
   terminate(): void;
   /** After it has ended. */
   release(): void;
-  readonly answers: Map<number, (value: unknown) => void>;
+  readonly answers: Map<number, PromiseWithResolvers<unknown>>;
+  /** What it failed by. */
+  failure: Error | undefined;
 }
 
 interface PoolEvents {
   news: [message: FromWorker, worker: number];
+  /** Once for each worker. */
   failed: [error: Error, worker: number];
 }
 
@@ -86,7 +89,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
         };
         port1.on('message', ready);
       }),
-      member.ended().then(() => Promise.reject(new Error(`datapath worker ${index} ended while starting`))),
+      member.ended.then(() =>
+        Promise.reject(member.failure ?? new Error(`datapath worker ${index} ended while starting`)),
+      ),
     ]);
   }
 
@@ -99,42 +104,55 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       transferList: [data.port],
       name: `datapath-${index}`,
     });
-    worker.on('error', (error) => this.emit('failed', error, index));
-    worker.on('exit', (code) => {
-      if (!this.#stopping) this.emit('failed', new Error(`datapath worker ${index} ended with ${code}`), index);
-    });
-    return {
+    const member: Member = {
       port,
       wake: () => native.signalEvent(eventFd),
-      ended: () => once(worker, 'exit'),
+      /* From now on: the thread may have ended long before anybody waits for that. */
+      ended: new Promise((resolve) => worker.once('exit', () => resolve())),
       terminate: () => void worker.terminate(),
       release: () => native.closeSocket(eventFd),
       answers: new Map(),
+      failure: undefined,
     };
+    worker.on('error', (error) => this.#failed(member, error, index));
+    worker.on('exit', (code) => {
+      if (!this.#stopping) this.#failed(member, new Error(`datapath worker ${index} ended with ${code}`), index);
+    });
+    return member;
   }
 
   async #onLoop(data: WorkerStart, port: MessagePort, portOf: (number: number) => PcapPort): Promise<Member> {
     const { create } = await loadProviders(data.cipher);
     const worker = new LoopWorker(data, create(data.grants), portOf);
-    worker.ended.catch((error: unknown) => {
-      this.emit('failed', error instanceof Error ? error : new Error(String(error)), data.index);
-    });
     /* What runs on this thread is not stuck while somebody asks: an event wakes it, and nothing has to be ended. */
     const nothing = (): void => {};
-    return {
+    const member: Member = {
       port,
       wake: nothing,
-      ended: () => worker.ended.catch(nothing),
+      ended: worker.ended.catch((error: unknown) =>
+        this.#failed(member, error instanceof Error ? error : new Error(String(error)), data.index),
+      ),
       terminate: nothing,
       release: nothing,
       answers: new Map(),
+      failure: undefined,
     };
+    return member;
+  }
+
+  /** An error is followed by the exit that it leads to. */
+  #failed(member: Member, error: Error, index: number): void {
+    if (member.failure !== undefined) return;
+    member.failure = error;
+    for (const answer of member.answers.values()) answer.reject(error);
+    member.answers.clear();
+    this.emit('failed', error, index);
   }
 
   #news(member: Member, message: FromWorker, index: number): void {
     switch (message.type) {
       case 'answer':
-        member.answers.get(message.id)?.(message.value);
+        member.answers.get(message.id)?.resolve(message.value);
         member.answers.delete(message.id);
         break;
       case 'mac':
@@ -190,35 +208,34 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     });
   }
 
-  /** One answer per worker, in worker order. A worker that does not answer in time rejects the query. */
+  /** One answer per worker, in worker order. A worker that failed, or does not answer in time, rejects the query. */
   async query<T>(query: Query): Promise<T[]> {
-    return Promise.all(
-      this.#members.map(
-        (member, index) =>
-          new Promise<T>((resolve, reject) => {
-            const id = this.#nextQuery++;
-            const timer = setTimeout(() => {
-              member.answers.delete(id);
-              reject(new Error(`datapath worker ${index} does not answer`));
-            }, STUCK_MS);
-            member.answers.set(id, (value) => {
-              clearTimeout(timer);
-              resolve(value as T);
-            });
-            this.#post(member, { type: 'query', id, query });
-          }),
-      ),
-    );
+    return Promise.all(this.#members.map((member, index) => this.#ask<T>(member, query, index)));
   }
 
+  async #ask<T>(member: Member, query: Query, index: number): Promise<T> {
+    if (member.failure !== undefined) throw member.failure;
+    const id = this.#nextQuery++;
+    const answer = Promise.withResolvers<unknown>();
+    member.answers.set(id, answer);
+    const timer = setTimeout(() => answer.reject(new Error(`datapath worker ${index} does not answer`)), STUCK_MS);
+    this.#post(member, { type: 'query', id, query });
+    try {
+      return (await answer.promise) as T;
+    } finally {
+      clearTimeout(timer);
+      member.answers.delete(id);
+    }
+  }
+
+  /** Resolves when no worker runs any more, also where some had failed before, or fail on the way. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(
       this.#members.map(async (member) => {
-        const ended = member.ended();
         this.#post(member, { type: 'stop' });
         const stuck = setTimeout(() => member.terminate(), STUCK_MS);
-        await ended;
+        await member.ended;
         clearTimeout(stuck);
         member.port.close();
         member.release();
