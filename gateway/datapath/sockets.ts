@@ -6,7 +6,7 @@
 import { native } from '#native/native.ts';
 import { openPacketSockets, openPorts } from '#port/packet.ts';
 import { PcapPort } from '#port/pcap.ts';
-import { PORTS } from '#wire/record.ts';
+import { PORT_OUTER, PORTS } from '#wire/record.ts';
 
 /** Socket buffers: about 100 superpackets in, and what a batch sends out. */
 const RECEIVE_BYTES = 8_388_608;
@@ -44,6 +44,7 @@ export class PortSockets implements PortOwner {
       mark: this.#mark,
       receiveBytes: RECEIVE_BYTES,
       sendBytes: SEND_BYTES,
+      fromNetwork: role === PORT_OUTER,
     });
   }
 

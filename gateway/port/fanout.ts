@@ -2,9 +2,12 @@
  * Which worker a packet belongs to: a hash of its unordered address pair, so that both directions, on every port, reach
  * the same worker. The kernel shares the frames out; a twin in TypeScript is beside the tests.
  *
- *   EtherType ─► inline tags ─► IPv4 ─► ICMP error? ─► quoted pair ─┐
- *                            └► IPv6 ─► ICMPv6 error? ─► … ─────────┴► hash ─► modulo workers
- *                            └► else 0
+ *   EtherType ─► inline tags ─► IPv4, IPv6 ─┬────────────────── own pair ────────────────────┬─► hash ─► modulo workers
+ *                            └► else 0       └► error quoting its destination: quoted pair ─┘
+ *
+ * That quote is only looked at in what comes from the network: a router on the way tells a device what became of its
+ * packet, and the worker of that packet's pair knows what to do. The quote in an error of a protected peer is
+ * ciphertext, so that error belongs to its own pair, as all errors from devices do.
  */
 import { ETHERTYPE_QINQ, ETHERTYPE_VLAN, INLINE_TAGS_MAX, VLAN_TAG } from '#wire/ethernet.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTO_ICMP, PROTO_ICMPV6 } from '#wire/frame.ts';
@@ -26,19 +29,36 @@ const MULTIPLIER = 0x9e3779b1;
 /** Extension headers in front of ICMPv6 that the program looks through; behind more of them the outer pair counts. */
 const EXTENSIONS = 4;
 
-/* Memory: the IP header's offset, a header's length or number, the two addresses. */
-const M_BASE = 0;
-const M_HEADER = 1;
+/* Memory: a header's number, the end of the packet, the quote's offset, the two addresses. */
+const M_HEADER = 0;
+const M_END = 1;
+const M_QUOTE = 2;
 const M_SOURCE = 4;
 const M_DESTINATION = 8;
+
+/** How the header of one IP version, quoted in an error, is read: offsets and bytes. */
+interface QuotedHeader {
+  readonly length: number;
+  /** The first byte is one of these. */
+  readonly first: readonly [least: number, most: number];
+  readonly source: number;
+  readonly destination: number;
+  /** Of the four words of an address in memory, those that the header holds. */
+  readonly words: readonly number[];
+}
+
+const QUOTED_IPV4: QuotedHeader = { length: 20, first: [0x45, 0x4f], source: 12, destination: 16, words: [3] };
+const QUOTED_IPV6: QuotedHeader = { length: 40, first: [0x60, 0x6f], source: 8, destination: 24, words: [0, 1, 2, 3] };
 
 /**
  * The program for PACKET_FANOUT_CBPF. For a received frame the program's offset 0 is the network header: an outer tag
  * is off already, inner ones are not. Offsets are plain ones because only those reach behind the linear part of a
  * buffer. A load behind the frame's end gives member 0.
+ *
+ * @param fromNetwork true for the outer port: errors go to the worker of the pair that they quote
  */
-export function fanoutProgram(): Uint8Array {
-  return bpf.assemble([...tags(), ...ipv4(), ...ipv6(), ...hash()]);
+export function fanoutProgram(fromNetwork: boolean): Uint8Array {
+  return bpf.assemble([...tags(), ...ipv4(fromNetwork), ...ipv6(fromNetwork), ...hash()]);
 }
 
 function tags(): Line[] {
@@ -58,37 +78,16 @@ function tags(): Line[] {
   return [
     ...lines,
     'type',
-    [bpf.STORE_X, M_BASE],
     [bpf.JUMP_EQUAL, ETHERTYPE_IPV4, 'IPv4'],
     [bpf.JUMP_EQUAL, ETHERTYPE_IPV6, 'IPv6'],
     [bpf.RETURN_VALUE, 0],
   ];
 }
 
-/** Leaves X at the header whose addresses count, and stores them as ::ffff:a.b.c.d. */
-function ipv4(): Line[] {
-  return [
+/** Stores the addresses that count, IPv4 as ::ffff:a.b.c.d. X is at the header. */
+function ipv4(fromNetwork: boolean): Line[] {
+  const addresses: Line[] = [
     'IPv4',
-    [bpf.LOAD_HALF_IND, 6],
-    [bpf.JUMP_BITS, 0x3fff, 'IPv4 outer'], // a fragment: its layer 4 is not looked at
-    [bpf.LOAD_BYTE_IND, 9],
-    [bpf.JUMP_EQUAL, PROTO_ICMP, undefined, 'IPv4 outer'],
-    [bpf.LOAD_BYTE_IND, 0],
-    [bpf.AND, 0x0f],
-    [bpf.SHIFT_LEFT, 2],
-    [bpf.ADD_X, 0],
-    [bpf.A_TO_X, 0],
-    [bpf.LOAD_BYTE_IND, 0],
-    [bpf.JUMP_EQUAL, ICMP4_UNREACHABLE, 'IPv4 error'],
-    [bpf.JUMP_EQUAL, ICMP4_SOURCE_QUENCH, 'IPv4 error'],
-    [bpf.JUMP_EQUAL, ICMP4_REDIRECT, 'IPv4 error'],
-    [bpf.JUMP_EQUAL, ICMP4_TIME_EXCEEDED, 'IPv4 error'],
-    [bpf.JUMP_EQUAL, ICMP4_PARAMETER, undefined, 'IPv4 outer'],
-    'IPv4 error',
-    ...quoted(20, 'IPv4 outer', 'IPv4 pair'),
-    'IPv4 outer',
-    [bpf.LOAD_X_MEMORY, M_BASE],
-    'IPv4 pair',
     [bpf.LOAD_VALUE, 0],
     ...[0, 1].flatMap((i): Line[] => [
       [bpf.STORE, M_SOURCE + i],
@@ -101,14 +100,52 @@ function ipv4(): Line[] {
     [bpf.STORE, M_SOURCE + 3],
     [bpf.LOAD_WORD_IND, 16],
     [bpf.STORE, M_DESTINATION + 3],
+  ];
+  if (!fromNetwork) return [...addresses, [bpf.JUMP, 0, 'hash']];
+  return [
+    ...addresses,
+    [bpf.LOAD_HALF_IND, 6],
+    [bpf.JUMP_BITS, 0x3fff, 'hash'], // a fragment: its layer 4 is not looked at
+    [bpf.LOAD_BYTE_IND, 9],
+    [bpf.JUMP_EQUAL, PROTO_ICMP, undefined, 'hash'],
+    [bpf.LOAD_HALF_IND, 2],
+    [bpf.ADD_X, 0],
+    [bpf.STORE, M_END],
+    [bpf.LOAD_BYTE_IND, 0],
+    [bpf.AND, 0x0f],
+    [bpf.SHIFT_LEFT, 2],
+    [bpf.ADD_X, 0],
+    [bpf.A_TO_X, 0],
+    [bpf.LOAD_BYTE_IND, 0],
+    [bpf.JUMP_EQUAL, ICMP4_UNREACHABLE, 'IPv4 error'],
+    [bpf.JUMP_EQUAL, ICMP4_SOURCE_QUENCH, 'IPv4 error'],
+    [bpf.JUMP_EQUAL, ICMP4_REDIRECT, 'IPv4 error'],
+    [bpf.JUMP_EQUAL, ICMP4_TIME_EXCEEDED, 'IPv4 error'],
+    [bpf.JUMP_EQUAL, ICMP4_PARAMETER, undefined, 'hash'],
+    'IPv4 error',
+    ...quoted(QUOTED_IPV4),
     [bpf.JUMP, 0, 'hash'],
   ];
 }
 
 /** The same for IPv6, whose ICMPv6 header may stand behind extension headers. */
-function ipv6(): Line[] {
-  const lines: Line[] = [
+function ipv6(fromNetwork: boolean): Line[] {
+  const addresses: Line[] = [
     'IPv6',
+    ...[0, 1, 2, 3].flatMap((i): Line[] => [
+      [bpf.LOAD_WORD_IND, 8 + 4 * i],
+      [bpf.STORE, M_SOURCE + i],
+      [bpf.LOAD_WORD_IND, 24 + 4 * i],
+      [bpf.STORE, M_DESTINATION + i],
+    ]),
+  ];
+  if (!fromNetwork) return addresses;
+  const lines: Line[] = [
+    ...addresses,
+    [bpf.LOAD_HALF_IND, 4],
+    [bpf.ADD, 40],
+    [bpf.ADD_X, 0],
+    [bpf.STORE, M_END],
     [bpf.LOAD_BYTE_IND, 6],
     [bpf.STORE, M_HEADER],
     [bpf.X_TO_A, 0],
@@ -121,7 +158,7 @@ function ipv6(): Line[] {
       [bpf.JUMP_EQUAL, PROTO_ICMPV6, 'ICMPv6'],
       [bpf.JUMP_EQUAL, EXT_HOP_BY_HOP, `extension ${i}`],
       [bpf.JUMP_EQUAL, EXT_ROUTING, `extension ${i}`],
-      [bpf.JUMP_EQUAL, EXT_DESTINATION, undefined, 'IPv6 outer'],
+      [bpf.JUMP_EQUAL, EXT_DESTINATION, undefined, 'hash'],
       `extension ${i}`,
       [bpf.LOAD_BYTE_IND, 0],
       [bpf.STORE, M_HEADER],
@@ -135,34 +172,43 @@ function ipv6(): Line[] {
   return [
     ...lines,
     [bpf.LOAD_MEMORY, M_HEADER],
-    [bpf.JUMP_EQUAL, PROTO_ICMPV6, undefined, 'IPv6 outer'],
+    [bpf.JUMP_EQUAL, PROTO_ICMPV6, undefined, 'hash'],
     'ICMPv6',
     [bpf.LOAD_BYTE_IND, 0],
-    [bpf.JUMP_AT_LEAST, 128, 'IPv6 outer'],
-    ...quoted(40, 'IPv6 outer', 'IPv6 pair'),
-    'IPv6 outer',
-    [bpf.LOAD_X_MEMORY, M_BASE],
-    'IPv6 pair',
-    ...[0, 1, 2, 3].flatMap((i): Line[] => [
-      [bpf.LOAD_WORD_IND, 8 + 4 * i],
-      [bpf.STORE, M_SOURCE + i],
-      [bpf.LOAD_WORD_IND, 24 + 4 * i],
-      [bpf.STORE, M_DESTINATION + i],
-    ]),
+    [bpf.JUMP_AT_LEAST, 128, 'hash'],
+    ...quoted(QUOTED_IPV6),
   ];
 }
 
-/** X goes from the ICMP header to the quoted packet, when that has its `header` bytes. */
-function quoted(header: number, outer: string, pair: string): Line[] {
+/**
+ * X is at the ICMP header. Where a whole header is quoted whose source is the error's own destination, the pair is that
+ * destination with the quote's.
+ */
+function quoted(header: QuotedHeader): Line[] {
+  const [least, most] = header.first;
   return [
-    [bpf.LOAD_LENGTH, 0],
+    [bpf.LOAD_MEMORY, M_END],
     [bpf.SUBTRACT_X, 0],
-    [bpf.JUMP_AT_LEAST, 0x8000_0000, outer], // the header is behind the frame's end
-    [bpf.JUMP_AT_LEAST, ICMP_HEADER + header, undefined, outer],
+    [bpf.JUMP_AT_LEAST, 0x8000_0000, 'hash'], // the ICMP header is behind the packet's end
+    [bpf.JUMP_AT_LEAST, ICMP_HEADER + header.length, undefined, 'hash'],
     [bpf.X_TO_A, 0],
     [bpf.ADD, ICMP_HEADER],
     [bpf.A_TO_X, 0],
-    [bpf.JUMP, 0, pair],
+    [bpf.STORE_X, M_QUOTE],
+    [bpf.LOAD_BYTE_IND, 0],
+    [bpf.JUMP_AT_LEAST, most + 1, 'hash'],
+    [bpf.JUMP_AT_LEAST, least, undefined, 'hash'],
+    ...header.words.flatMap((word, i): Line[] => [
+      [bpf.LOAD_X_MEMORY, M_QUOTE],
+      [bpf.LOAD_WORD_IND, header.source + 4 * i],
+      [bpf.LOAD_X_MEMORY, M_DESTINATION + word],
+      [bpf.JUMP_EQUAL_X, 0, undefined, 'hash'],
+    ]),
+    [bpf.LOAD_X_MEMORY, M_QUOTE],
+    ...header.words.flatMap((word, i): Line[] => [
+      [bpf.LOAD_WORD_IND, header.destination + 4 * i],
+      [bpf.STORE, M_SOURCE + word],
+    ]),
   ];
 }
 

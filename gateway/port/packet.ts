@@ -14,6 +14,8 @@ export interface PacketOptions {
   /** Bytes of socket buffer; the kernel doubles them for its own book-keeping. */
   readonly receiveBytes: number;
   readonly sendBytes: number;
+  /** True for the outer port: an ICMP error there goes to the worker of the pair that it quotes. */
+  readonly fromNetwork?: boolean;
 }
 
 /**
@@ -21,8 +23,8 @@ export interface PacketOptions {
  * them, passes them to the workers by number, and closes all of a port or none: the others would move up.
  */
 export function openPacketSockets(name: string, options: PacketOptions): readonly number[] {
-  const { workers, mark, receiveBytes, sendBytes } = options;
-  return native.openSockets(name, workers, mark, receiveBytes, sendBytes, fanoutProgram());
+  const { workers, mark, receiveBytes, sendBytes, fromNetwork = false } = options;
+  return native.openSockets(name, workers, mark, receiveBytes, sendBytes, fanoutProgram(fromNetwork));
 }
 
 /** Lets traffic in, once the sockets of all ports of the gateway exist. */

@@ -4,6 +4,10 @@
  * other.
  *
  *   h1, 104 addresses ── [ge-a] ──────────── [ge-b] ── h2, 2 addresses        one frame at a time: they can be counted
+ *
+ * ICMP errors find the worker that they belong to, too: those of h2, and those of h2 as the router of 8 devices.
+ *
+ *   h1 ── [ge-a] ──────────── [ge-b] ── h2 ── devices, 1300 bytes
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GatewayBox } from '#kit/gateway-box.ts';
@@ -11,6 +15,8 @@ import { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
 import { until } from '#kit/process.ts';
 import { ManyPairs } from '#kit/programs/many.ts';
+import { ping } from '#kit/programs/ping.ts';
+import { countRefused } from '#kit/programs/refused.ts';
 import { type BridgeLab, bridge, H2 } from './topologies/bridge.ts';
 
 const ADDRESSES = 104;
@@ -25,7 +31,7 @@ const port = async (box: GatewayBox, role: 'outer' | 'inner') => {
   return found;
 };
 
-describe.each([2, 4])('workers: %i', (workers) => {
+describe.each([2, 4])('pairs of workers: %i', (workers) => {
   let lab: Lab;
   let net: BridgeLab;
   let many: ManyPairs;
@@ -88,3 +94,64 @@ describe.each([2, 4])('workers: %i', (workers) => {
 });
 
 const cut = (machine: Machine, way: 'up' | 'down') => machine.ip('link', 'set', 'dev', 'outer', way);
+
+const CLOSED = 4_000;
+const DATAGRAMS = 20;
+const NARROW = 1_300;
+const DEVICES = Array.from({ length: 8 }, (_, i) => i + 2).flatMap((i) => [`10.71.0.${i}`, `fd71::${i}`]);
+
+describe.each([2, 4])('errors, workers: %i', (workers) => {
+  let lab: Lab;
+  let net: BridgeLab;
+
+  beforeAll(async () => {
+    lab = await Lab.make('wire');
+    net = await bridge(lab, { gateways: 'gscip', wan: 'cable', workers });
+    const devices = await lab.machine('devices');
+    const behind = (machine: Machine, link: string, addresses: readonly string[]) => ({
+      machine,
+      link,
+      addresses: addresses.map((a) => `${a}/${a.includes(':') ? 64 : 24}`),
+    });
+    await lab.cable(behind(net.h2, 'devices', ['10.71.0.1', 'fd71::1']), behind(devices, 'eth0', DEVICES));
+    for (const [machine, link] of [
+      [net.h2, 'devices'],
+      [devices, 'eth0'],
+    ] as const) {
+      await machine.ip('link', 'set', 'dev', link, 'mtu', String(NARROW));
+    }
+    await net.h2.forward();
+    await net.h2.sysctl({ 'net.ipv4.icmp_ratelimit': 0, 'net.ipv6.icmp.ratelimit': 0 });
+    await devices.route('10.71.0.1', 'fd71::1');
+    await net.h1.ip('route', 'add', '10.71.0.0/24', 'via', H2.v4);
+    await net.h1.ip('route', 'add', 'fd71::/64', 'via', H2.v6);
+  });
+  afterAll(() => lab.remove());
+
+  /** Both gateways protect these peers, each pair in one worker, refused nothing and raised no alarm. */
+  async function onlyProtected(peers: readonly string[]): Promise<void> {
+    for (const [box, side] of [
+      [net.a, 'peer'],
+      [net.b, 'device'],
+    ] as const) {
+      const pairs = (await box.pairs()).filter((p) => peers.includes(p[side]));
+      expect(pairs.map((p) => `${p[side]} ${p.verdict}`).sort()).toEqual(peers.map((a) => `${a} encrypt`).sort());
+      expect(await box.drops()).not.toHaveProperty('refused-remembered');
+      expect(box.log().filter((line) => line.includes('"alarm"'))).toEqual([]);
+    }
+  }
+
+  test.each(['v4', 'v6'] as const)('that a protected peer sends reach the program each time, IP%s', async (v) => {
+    expect(await countRefused(net.h1, H2[v], CLOSED, DATAGRAMS)).toBe(DATAGRAMS);
+    await onlyProtected([H2[v]]);
+  });
+
+  test('that a router behind the far gateway sends tell the size of the way to every device', async () => {
+    for (const device of DEVICES) {
+      expect((await ping(net.h1, device)).answered).toBe(1);
+      expect((await ping(net.h1, device, { size: NARROW, discovery: 'do', wait: 1 })).answered).toBe(0);
+      expect(await net.h1.ip('route', 'get', device)).toContain(` mtu ${NARROW} `);
+    }
+    await onlyProtected([...DEVICES, H2.v4, H2.v6]);
+  });
+});

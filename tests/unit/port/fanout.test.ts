@@ -1,9 +1,9 @@
-/** The kernel's program against its twin: random pairs through real sockets, in both directions and quoted. */
+/** The kernel's programs against their twin: random pairs through real sockets, in both directions and quoted. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readable } from '#kit/readable.ts';
 import { openPacketSockets, openPorts, PacketPort } from '#port/packet.ts';
-import { workerOf } from './fanout-twin.ts';
+import { pairOfError, workerOf } from './fanout-twin.ts';
 import { addVeth, enterNewNamespace, run } from './namespace.ts';
 import { Buffers, plainFrame, tagged } from './packets.ts';
 
@@ -53,6 +53,9 @@ function ipv6(from: Address, to: Address, next: number, payload: readonly number
 }
 
 const icmp = (type: number, quote: readonly number[]): number[] => [type, 0, 0, 0, 0, 0, 0, 0, ...quote];
+const own = (a: Address, b: Address): number => workerOf(words(a), words(b), WORKERS);
+const noise = fc.array(fc.nat(255), { minLength: 20, maxLength: 200 });
+const untagged = (frame: Uint8Array): Uint8Array => Uint8Array.from([...frame.subarray(0, 12), ...frame.subarray(16)]);
 const udp = [0x13, 0x88, 0x13, 0x89, 0, 12, 0, 0, 1, 2, 3, 4];
 
 describe('workerOf', () => {
@@ -75,40 +78,65 @@ describe('workerOf', () => {
   });
 });
 
-describe('the program in the kernel', () => {
+/** Members of one fanout group. */
+class Group {
+  readonly members: readonly PacketPort[];
+  readonly #fds: Int32Array;
+
+  constructor(fds: readonly number[]) {
+    this.#fds = Int32Array.from(fds);
+    this.members = fds.map((fd) => new PacketPort(fd, 'right', 1500));
+  }
+
+  /** Which member got the frame that was sent. */
+  takes(buffers: Buffers, frame: Uint8Array): number {
+    const ready = readable(this.#fds, 2_000).map((events) => events !== 0);
+    expect(ready.filter(Boolean)).toHaveLength(1);
+    const member = ready.indexOf(true);
+    expect(buffers.arrivals(this.members[member], 1)[0].bytes).toEqual(frame);
+    return member;
+  }
+}
+
+describe('the programs in the kernel', () => {
   const buffers = new Buffers();
   let leave: () => void;
   let sender: PacketPort;
-  let members: PacketPort[];
-  let fds: Int32Array;
+  /** One group of each kind on the same link: both get every frame. */
+  let network: Group;
+  let devices: Group;
 
   beforeAll(() => {
     leave = enterNewNamespace();
     addVeth('left', 'right');
     const options = { workers: 1, mark: 1, receiveBytes: 1 << 20, sendBytes: 1 << 20 };
     const [fd] = openPacketSockets('left', options);
-    const opened = openPacketSockets('right', { ...options, workers: WORKERS });
-    openPorts([fd, ...opened]);
+    const groups = [true, false].map((fromNetwork) =>
+      openPacketSockets('right', { ...options, workers: WORKERS, fromNetwork }),
+    );
+    openPorts([fd, ...groups.flat()]);
     sender = new PacketPort(fd, 'left', 1500);
-    members = opened.map((member) => new PacketPort(member, 'right', 1500));
-    fds = Int32Array.from(opened);
+    [network, devices] = groups.map((fds) => new Group(fds));
   });
 
   afterAll(() => {
-    for (const port of [sender, ...members]) port.close();
+    for (const port of [sender, ...network.members, ...devices.members]) port.close();
     run('ip link del left');
     leave();
   });
 
-  /** Which member gets the frame. */
-  function memberOf(frame: Uint8Array): number {
+  /** Which member gets the frame, that comes as `arrives`: on the port toward the network and on the others. */
+  function membersOf(frame: Uint8Array, arrives = frame): { network: number; devices: number } {
     buffers.add(frame);
     expect(buffers.send(sender)).toEqual([0]);
-    const ready = readable(fds, 2_000).map((events) => events !== 0);
-    expect(ready.filter(Boolean)).toHaveLength(1);
-    const member = ready.indexOf(true);
-    expect(buffers.arrivals(members[member], 1)[0].bytes).toEqual(frame);
-    return member;
+    return { network: network.takes(buffers, arrives), devices: devices.takes(buffers, arrives) };
+  }
+
+  /** The same, for a frame with which both do alike. */
+  function memberOf(frame: Uint8Array, arrives = frame): number {
+    const members = membersOf(frame, arrives);
+    expect(members.devices).toBe(members.network);
+    return members.network;
   }
 
   test('IPv4, both ways, behind options, in fragments', () => {
@@ -123,20 +151,67 @@ describe('the program in the kernel', () => {
     );
   });
 
-  test('ICMP errors go to the quoted pair, echoes and fragments to their own', () => {
+  test('errors from the network go to the quoted pair, all others, echoes and fragments to their own', () => {
     fc.assert(
       fc.property(v4, v4, v4, errors4, (a, b, router, type) => {
-        const inner = workerOf(words(a), words(b), WORKERS);
-        const outer = workerOf(words(router), words(a), WORKERS);
+        const members = { network: workerOf(words(a), words(b), WORKERS), devices: own(router, a) };
+        const outer = own(router, a);
         const quote = ipv4(a, b, 6, udp);
-        expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote))))).toBe(inner);
-        expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote), { options: [1, 1, 1, 0] })))).toBe(
-          inner,
-        );
+        const options = [1, 1, 1, 0];
+        expect(membersOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote))))).toEqual(members);
+        expect(membersOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote), { options })))).toEqual(members);
         expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(8, quote))))).toBe(outer);
         expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote), { fragment: 0x2000 })))).toBe(outer);
         expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote.slice(0, 19)))))).toBe(outer);
-        expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote.slice(0, 20)))))).toBe(inner);
+        expect(membersOf(ethernet(0x0800, ipv4(router, a, 1, icmp(type, quote.slice(0, 20)))))).toEqual(members);
+        /* What lies behind the packet's end is no part of it. */
+        const padded = [...ipv4(router, a, 1, icmp(type, quote.slice(0, 19))), ...quote.slice(19)];
+        expect(memberOf(ethernet(0x0800, padded))).toBe(outer);
+      }),
+    );
+  });
+
+  test('the quote in an error of a protected peer is ciphertext: it belongs to its own pair', () => {
+    const quotes = fc.oneof(
+      noise,
+      fc.tuple(fc.constantFrom(0x45, 0x46, 0x60), noise).map(([first, rest]) => [first, ...rest]),
+    );
+    fc.assert(
+      fc.property(v4, v4, errors4, quotes, (peer, device, type, quote) => {
+        expect(memberOf(ethernet(0x0800, ipv4(peer, device, 1, icmp(type, quote))))).toBe(own(peer, device));
+      }),
+    );
+    fc.assert(
+      fc.property(v6, v6, errors6, quotes, (peer, device, type, quote) => {
+        expect(memberOf(ethernet(0x86dd, ipv6(peer, device, 58, icmp(type, quote))))).toBe(own(peer, device));
+      }),
+    );
+  });
+
+  test("a quote counts only where it is of the destination's own packet, and of its IP version", () => {
+    const differs = fc.record({ byte: fc.nat(15), by: fc.integer({ min: 1, max: 255 }) });
+    fc.assert(
+      fc.property(v4, v4, v4, v4, (router, a, source, b) => {
+        const pair = pairOfError(
+          { source: words(router), destination: words(a) },
+          { source: words(source), destination: words(b) },
+        );
+        const error = ipv4(router, a, 1, icmp(3, ipv4(source, b, 6, udp)));
+        expect(membersOf(ethernet(0x0800, error)).network).toBe(workerOf(pair.source, pair.destination, WORKERS));
+        for (const first of [0x44, 0x50, 0x55, 0x65]) {
+          const quote = [first, ...ipv4(a, b, 6, udp).slice(1)];
+          expect(memberOf(ethernet(0x0800, ipv4(router, a, 1, icmp(3, quote))))).toBe(own(router, a));
+        }
+      }),
+    );
+    fc.assert(
+      fc.property(v6, v6, v6, differs, (router, a, b, { byte, by }) => {
+        const source = a.map((value, i) => (i === byte ? value ^ by : value));
+        expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, icmp(2, ipv6(source, b, 6, udp)))))).toBe(own(router, a));
+        for (const first of [0x50, 0x70]) {
+          const quote = [first, ...ipv6(a, b, 6, udp).slice(1)];
+          expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, icmp(2, quote))))).toBe(own(router, a));
+        }
       }),
     );
   });
@@ -152,53 +227,55 @@ describe('the program in the kernel', () => {
     );
   });
 
-  test('ICMPv6 errors go to the quoted pair, also behind extension headers', () => {
+  test('ICMPv6 errors go likewise, also behind extension headers', () => {
     fc.assert(
       fc.property(v6, v6, v6, errors6, (a, b, router, type) => {
-        const inner = workerOf(words(a), words(b), WORKERS);
-        const outer = workerOf(words(router), words(a), WORKERS);
+        const members = { network: workerOf(words(a), words(b), WORKERS), devices: own(router, a) };
+        const outer = own(router, a);
         const error = icmp(type, ipv6(a, b, 6, udp));
         const options = [60, 0, 1, 4, 0, 0, 0, 0, 58, 1, 1, 12, ...new Array(12).fill(0)];
-        expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, error)))).toBe(inner);
-        expect(memberOf(ethernet(0x86dd, ipv6(router, a, 0, [...options, ...error])))).toBe(inner);
+        expect(membersOf(ethernet(0x86dd, ipv6(router, a, 58, error)))).toEqual(members);
+        expect(membersOf(ethernet(0x86dd, ipv6(router, a, 0, [...options, ...error])))).toEqual(members);
         expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, icmp(129, error))))).toBe(outer);
         expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, error.slice(0, 47))))).toBe(outer);
-        expect(memberOf(ethernet(0x86dd, ipv6(router, a, 58, error.slice(0, 48))))).toBe(inner);
+        expect(membersOf(ethernet(0x86dd, ipv6(router, a, 58, error.slice(0, 48))))).toEqual(members);
+        const padded = [...ipv6(router, a, 58, error.slice(0, 47)), ...error.slice(47)];
+        expect(memberOf(ethernet(0x86dd, padded))).toBe(outer);
       }),
     );
   });
 
   test('tags in the frame do not matter', () => {
     fc.assert(
-      fc.property(v4, v6, v4, v6, (a4, a6, b4, b6) => {
+      fc.property(v4, v6, v4, v6, v4, (a4, a6, b4, b6, router) => {
         const frame4 = tagged(ethernet(0x0800, ipv4(a4, b4, 17, udp)), 0x8100, 5);
         const frame6 = tagged(ethernet(0x86dd, ipv6(a6, b6, 17, udp)), 0x88a8, 5);
+        const error = tagged(ethernet(0x0800, ipv4(router, a4, 1, icmp(3, ipv4(a4, b4, 17, udp)))), 0x8100, 5);
         const worker4 = workerOf(words(a4), words(b4), WORKERS);
         const worker6 = workerOf(words(a6), words(b6), WORKERS);
         /* The first tag is taken off by Linux, so two more are what the program looks through. */
-        expect(memberUntagged(frame4)).toBe(worker4);
-        expect(memberUntagged(tagged(frame4, 0x88a8, 6))).toBe(worker4);
-        expect(memberUntagged(tagged(tagged(frame6, 0x8100, 6), 0x88a8, 7))).toBe(worker6);
+        expect(memberOf(frame4, untagged(frame4))).toBe(worker4);
+        expect(memberOf(tagged(frame4, 0x88a8, 6), frame4)).toBe(worker4);
+        const frame6Twice = tagged(frame6, 0x8100, 6);
+        expect(memberOf(tagged(frame6Twice, 0x88a8, 7), frame6Twice)).toBe(worker6);
+        const errorTwice = tagged(error, 0x8100, 6);
+        const members = { network: worker4, devices: own(router, a4) };
+        expect(membersOf(tagged(errorTwice, 0x88a8, 7), errorTwice)).toEqual(members);
       }),
       { numRuns: 30 },
     );
   });
 
-  /** As memberOf, for a frame whose first tag arrives beside it. */
-  function memberUntagged(frame: Uint8Array): number {
-    buffers.add(frame);
-    expect(buffers.send(sender)).toEqual([0]);
-    const ready = readable(fds, 2_000).map((events) => events !== 0);
-    expect(ready.filter(Boolean)).toHaveLength(1);
-    const member = ready.indexOf(true);
-    expect(buffers.arrivals(members[member], 1)[0].bytes.length).toBe(frame.length - 4);
-    return member;
-  }
-
   test('everything else, and every stump of a packet, goes to one member and is not lost', () => {
     expect(memberOf(plainFrame(60))).toBe(0);
     const a = [192, 0, 2, 1];
-    const whole = ethernet(0x0800, ipv4(a, [192, 0, 2, 2], 1, icmp(3, ipv4(a, [192, 0, 2, 3], 6, udp))));
-    for (let size = 14; size < whole.length; size++) memberOf(whole.slice(0, size));
+    const b = [192, 0, 2, 2];
+    const whole4 = ethernet(0x0800, ipv4(b, a, 1, icmp(3, ipv4(a, [192, 0, 2, 3], 6, udp))));
+    const a6 = [...new Array(15).fill(0), 1];
+    const options = [58, 0, 1, 4, 0, 0, 0, 0];
+    const whole6 = ethernet(0x86dd, ipv6(a6, a6, 60, [...options, ...icmp(1, ipv6(a6, a6, 6, udp))]));
+    for (const whole of [whole4, whole6]) {
+      for (let size = 14; size < whole.length; size++) membersOf(whole.slice(0, size));
+    }
   });
 });
