@@ -115,5 +115,5 @@ export const PATH_MTU_MS = 600_000;
 /** Sweeps of tables: every this many ms, this many entries each. */
 export const SWEEP_MS = 1_000;
 export const SWEEP_ENTRIES = 4_096;
-/** Errors to devices and notices to gateways, per worker and second: they must not become a flood. */
+/** Errors to devices, and notices of each of the two kinds, per worker and second: they must not become a flood. */
 export const ERRORS_PER_SECOND = 200;

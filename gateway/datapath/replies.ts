@@ -28,11 +28,31 @@ import { ERRORS_PER_SECOND, PER_PAIR_MS } from './limits.ts';
 /** Largest header chain in front of a message of ours: Ethernet with two tags, IPv6, ICMP, a quote. */
 export const REPLY_ROOM = 22 + 48 + QUOTE_LENGTH;
 
+/** How much of one kind was sent in this second. */
+class Rate {
+  #second = 0;
+  #sent = 0;
+
+  allows(now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#sent = 0;
+    }
+    if (this.#sent >= ERRORS_PER_SECOND) return false;
+    this.#sent += 1;
+    return true;
+  }
+}
+
 export class Replies {
   readonly #work: Work;
   readonly #counters: Counters;
-  #second = 0;
-  #sentInSecond = 0;
+  /* Each kind by itself: outsiders can call for notices, and take neither the errors from our devices nor those of the
+   * other kind from far gateways. */
+  readonly #errors = new Rate();
+  readonly #gatewayHere = new Rate();
+  readonly #noAssociation = new Rate();
 
   constructor(work: Work, counters: Counters) {
     this.#work = work;
@@ -94,10 +114,21 @@ export class Replies {
   }
 
   /**
-   * Answers the frame at hand, which came from outside, with an ICMP error that quotes it, `behind` behind the quote.
+   * "GE here": answers the frame at hand, which came from outside, with an ICMP error that quotes it, `behind` behind
+   * the quote.
    */
   notice(frame: Frame, behind: Uint8Array, now: number): void {
-    if (!this.#allowed(frame, now)) return;
+    if (this.#allowed(frame, this.#gatewayHere, now)) this.#notice(frame, behind);
+  }
+
+  /** "No association", the same way, at most once in PER_PAIR_MS for a pair. */
+  noticeOnce(frame: Frame, pair: Pair<Association>, behind: Uint8Array, now: number): void {
+    if (now - pair.noticedAt < PER_PAIR_MS) return;
+    pair.noticedAt = now;
+    if (this.#allowed(frame, this.#noAssociation, now)) this.#notice(frame, behind);
+  }
+
+  #notice(frame: Frame, behind: Uint8Array): void {
     const { slab, view } = this.#work;
     const link = turnedRound(slab, frame);
     const at = this.#begin(link, behind.length);
@@ -105,17 +136,10 @@ export class Replies {
     this.#finish(at, l3 + writeUnreachable(slab, view, l3, frame, behind), link, PORT_OUTER);
   }
 
-  /** The same, at most once in PER_PAIR_MS for a pair. */
-  noticeOnce(frame: Frame, pair: Pair<Association>, behind: Uint8Array, now: number): void {
-    if (now - pair.noticedAt < PER_PAIR_MS) return;
-    pair.noticedAt = now;
-    this.notice(frame, behind, now);
-  }
-
   /** Tells the device behind us that its packet is too large: the peer's address speaks, as a path's router would. */
   tooBig(frame: Frame, mtu: number, now: number): void {
     this.#counters.drop('too-big');
-    if (!this.#allowed(frame, now)) return;
+    if (!this.#allowed(frame, this.#errors, now)) return;
     const { slab, view } = this.#work;
     const link = turnedRound(slab, frame);
     const at = this.#begin(link, 0);
@@ -135,19 +159,11 @@ export class Replies {
     return true;
   }
 
-  #allowed(frame: Frame, now: number): boolean {
+  #allowed(frame: Frame, kind: Rate, now: number): boolean {
     if (!icmpErrorAllowed(this.#work.slab, frame)) return false;
-    const second = Math.floor(now / 1_000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#sentInSecond = 0;
-    }
-    if (this.#sentInSecond >= ERRORS_PER_SECOND) {
-      this.#counters.drop('notice-limit');
-      return false;
-    }
-    this.#sentInSecond += 1;
-    return true;
+    if (kind.allows(now)) return true;
+    this.#counters.drop('notice-limit');
+    return false;
   }
 
   #begin(link: LinkHeader, payload: number): number {

@@ -9,10 +9,11 @@ import {
 } from '#datapath/limits.ts';
 import { LIMITS } from '#dprp/limits.ts';
 import { type FakeFrame, fakeFrame } from '#port/fake.ts';
+import { FORM_ICMP_ERROR } from '#wire/frame.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
-import { type Ends, H1, H2, read, udp } from '../kit/sim-frames.ts';
+import { type Ends, echo, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
-import type { SimGateway } from '../kit/sim-world.ts';
+import type { SimGateway, SimWorld } from '../kit/sim-world.ts';
 
 const out: Ends = { from: H1, to: H2 };
 const back: Ends = { from: H2, to: H1 };
@@ -231,5 +232,52 @@ describe('ten thousand half-open negotiations', () => {
     /* Both started at once; nothing was negotiated after that. */
     const asked = world.crossed.filter((c) => dprpType(c.frame.bytes) === 1 && c.at > 1_500);
     expect(asked).toEqual([]);
+  });
+});
+
+describe('messages that nobody can open, four hundred a second', () => {
+  /** DDEs under a domain key of which a has not heard, from as many sources. */
+  function flood(world: SimWorld, seconds: number): void {
+    const dde = world.crossed.map((c) => c.frame.bytes).find((bytes) => dprpType(bytes) === 1) as Uint8Array;
+    const payload = Uint8Array.from(read(dde).payload);
+    payload[8] ^= 0x80;
+    world.repeat(400 * seconds, 2.5, (i) => {
+      world.a.outer.inject(fakeFrame(echo({ from: stranger(i), to: H1 }, 'request', 1, i & 0xffff, payload)));
+    });
+  }
+
+  const destination = (bytes: Uint8Array): string => bytes.subarray(30, 34).join('.');
+  const errors = (world: SimWorld): number => {
+    return world.h1.left.collect().filter((f) => read(f.bytes).frame.form === FORM_ICMP_ERROR).length;
+  };
+
+  story('leave the devices behind us the errors that they need', (world) => {
+    world.key('a');
+    world.key('b');
+    world.sendFromH1(udp(out, 1, 2, data(0)));
+    world.run(100);
+    flood(world, 2);
+    world.repeat(20, 100, () => world.sendFromH1(udp(out, 1, 2, data(0, 1_470))));
+    world.run(2_100);
+    expect(refused(world.a)['notice-limit']).toBeGreaterThan(100);
+    expect(errors(world)).toBe(20);
+  });
+
+  story('and the far ends of lost associations the notices that heal them', (world) => {
+    world.key('a');
+    world.key('b');
+    const segment = (i: number): Uint8Array => {
+      return tcp(back, { sourcePort: 2, destinationPort: 1, sequence: 1 + 100 * i, flags: 0x18, data: data(i) });
+    };
+    world.sendFromH2(segment(0));
+    world.run(100);
+    world.restart('a');
+    flood(world, 2);
+    world.run(1_800);
+    expect(refused(world.a)['notice-limit']).toBeGreaterThan(100);
+    world.sendFromH2(segment(1));
+    world.run(1);
+    const toB = world.crossed.filter((c) => c.from === 'a' && c.at > 2_800 && H2.v4 === destination(c.frame.bytes));
+    expect(toB.filter((c) => read(c.frame.bytes).frame.form === FORM_ICMP_ERROR).length).toBe(1);
   });
 });
