@@ -8,14 +8,15 @@
  * by a person is an 'alarm'.
  */
 import { EventEmitter } from 'node:events';
-import { compareSequence, PATHS, sequenceText } from '#gms/delivery.ts';
+import { PATHS, sequenceText } from '#gms/delivery.ts';
 import type { Endpoint } from '#gms/endpoint.ts';
 import { GmsError, type GmsErrorCode } from '#gms/errors.ts';
 import { secretObject } from '#gms/raw-keys.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
+import { Backoff } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
+import type { Patience } from './connection.ts';
 import { type EnrolOptions, enrolInto } from './enrol.ts';
-import { announcedSequence, type ServerEvent } from './events.ts';
 import {
   becomeRecipient,
   compareBundles,
@@ -32,6 +33,7 @@ import type { KeyRing } from './ring.ts';
 import { GmsSession } from './session.ts';
 import type { KeyAlarm, KeyClientOptions, KeyEvents, KeyState } from './state.ts';
 import { type Contact, KeyStore, type StoredIdentity } from './store.ts';
+import { EventStream } from './stream.ts';
 import { Timers } from './timers.ts';
 
 /** A gateway that gets no event asks this often; ms. */
@@ -40,19 +42,19 @@ const POLL_MS = 600_000;
 const ASK_MS = 2000;
 /** Keys of a replaced ring are kept so long for whoever still takes them over; ms. */
 const GRACE_MS = 10_000;
-/** Back-off between attempts: first, longest; ms. Each is shortened by up to a half at random. */
-const RETRY_FIRST_MS = 1000;
-const RETRY_LONGEST_MS = 60_000;
 /** The time of the last contact is written this often at most, to spare the flash; ms. */
 const CONTACT_WRITE_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
+/** The ring is made anew when its time and the GMS's are so far apart; a ring's is in whole seconds. */
+const TIME_OFF_MS = 2000;
 
 export class KeyClient extends EventEmitter<KeyEvents> {
   readonly #provider: CipherProvider;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #pollMs: number;
-  readonly #software: string;
+  readonly #software: string | undefined;
+  readonly #patience: Patience | undefined;
   readonly #store: KeyStore;
 
   #identity: StoredIdentity | undefined;
@@ -62,13 +64,13 @@ export class KeyClient extends EventEmitter<KeyEvents> {
   #ring: KeyRing | undefined;
   #contact: Contact | undefined;
   #keys: KeyState['keys'] = 'none';
-  #error: GmsError | undefined;
-  #connected = false;
+  #fetchError: GmsError | undefined;
+  #stream: EventStream | undefined;
   #fetching: Promise<void> | undefined;
   #fetchAgain = false;
   #lastFetch = Number.NEGATIVE_INFINITY;
   #acknowledged: string | undefined;
-  #failures = 0;
+  readonly #fetchPauses: Backoff;
   #contactWritten = 0;
   #running = false;
   readonly #timers: Timers;
@@ -81,7 +83,9 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#pollMs = options.pollMs ?? POLL_MS;
-    this.#software = options.software ?? '';
+    this.#software = options.software;
+    this.#patience = options.patience;
+    this.#fetchPauses = new Backoff(this.#random);
     this.#store = new KeyStore(options.directory);
     this.#timers = new Timers(this.#clock);
     this.#retiring = new Retiring(this.#provider, this.#timers, options.graceMs ?? GRACE_MS);
@@ -113,8 +117,8 @@ export class KeyClient extends EventEmitter<KeyEvents> {
       lastContact,
       validUntil: hours === 0 || lastContact === undefined ? undefined : lastContact + hours * HOUR_MS,
       gmsAddress: this.#session?.address,
-      connected: this.#connected,
-      error: this.#error,
+      connected: this.#stream?.open === true && this.#fetchError === undefined,
+      error: this.#fetchError ?? this.#stream?.error,
     };
   }
 
@@ -132,14 +136,20 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#running = true;
     this.#become(this.#identity, own);
     this.#loadStored();
+    const session = this.#session;
     await this.#fetch();
-    this.#listen();
+    /* Somebody may have enrolled anew, and started, meanwhile. */
+    if (this.#session !== session) return;
+    this.#follow();
     this.#schedulePoll();
   }
 
   /** Enrols, with the client's own store, and starts. @throws GmsError as `enrol` */
   async enrol(token: string, options: EnrolOptions = {}): Promise<StoredIdentity> {
-    const identity = await enrolInto(this.#store, token, { software: this.#software, ...options });
+    const identity = await enrolInto(this.#store, token, {
+      ...(this.#software === undefined ? {} : { software: this.#software }),
+      ...options,
+    });
     this.#leave();
     await this.#fetching;
     await this.start();
@@ -165,7 +175,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     const signing = secretObject('ed25519', own.signing);
     own.signing.fill(0);
     this.#recipient = becomeRecipient(this.#provider, identity, own.static);
-    this.#session = new GmsSession(identity, signing, this.#clock);
+    this.#session = new GmsSession(identity, signing, this.#clock, this.#patience);
   }
 
   /** The opposite of `start`: no timer, no connection, no key is left. */
@@ -173,9 +183,11 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#running = false;
     this.#fetchAgain = false;
     this.#timers.cancelAll();
+    this.#stream?.stop();
+    this.#stream = undefined;
     this.#session?.close();
     this.#session = undefined;
-    this.#connected = false;
+    this.#fetchError = undefined;
     this.#retiring.releaseAll();
     if (this.#loaded !== undefined) this.#release(this.#loaded.keys);
     if (this.#recipient !== undefined) this.#release([this.#recipient.bundleKey, this.#recipient.staticSecret]);
@@ -231,7 +243,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     if (verdict === 'same' && this.#loaded !== undefined) {
       opened.wipe();
       this.#keepContact();
-      if (this.#keys === 'expired') this.#use(this.#loaded);
+      if (this.#keys === 'expired' || this.#ringIsOff()) this.#use(this.#loaded);
       return;
     }
     if (before !== undefined && forgetPeers > before.forgetPeers) {
@@ -257,6 +269,13 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#watch();
     this.emit('ring', this.#ring);
     this.#emitState();
+  }
+
+  /** A ring from the store was made with the time that the box believed; the GMS told another one since. */
+  #ringIsOff(): boolean {
+    if (this.#ring === undefined) return false;
+    const believed = this.#ring.issuedAt * 1000 + this.#clock.monotonic() - this.#ring.receivedAt;
+    return Math.abs(believed - this.#session!.now()) > TIME_OFF_MS;
   }
 
   /** When the ring changes by time alone: an overlap ends, or the GMS has been away for too long. */
@@ -285,9 +304,10 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#loaded = undefined;
     this.#ring = undefined;
     this.#keys = 'removed';
-    this.#session!.endStream();
+    this.#stream?.stop();
     this.#timers.cancel('poll');
     this.emit('ring', undefined);
+    this.#emitState();
   }
 
   #write(bundle?: Uint8Array | null): void {
@@ -313,6 +333,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
       return this.#fetching;
     }
     this.#lastFetch = this.#clock.monotonic();
+    this.#timers.cancel('retry');
     this.#fetching = this.#fetchOnce().finally(() => {
       this.#fetching = undefined;
       if (this.#fetchAgain && this.#running) {
@@ -328,11 +349,11 @@ export class KeyClient extends EventEmitter<KeyEvents> {
       const answer = await this.#session!.ask('GET', PATHS.bundle);
       if (!this.#running) return;
       this.#adopt(answer.body);
-      this.#error = undefined;
-      this.#failures = 0;
+      this.#fetchError = undefined;
+      this.#fetchPauses.reset();
       this.#emitState();
     } catch (error) {
-      if (this.#running) this.#failed(error);
+      if (this.#running) this.#fetchFailed(error);
       return;
     }
     await this.#acknowledge();
@@ -350,75 +371,61 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     }
   }
 
-  #failed(error: unknown): void {
+  /** The stream may live on: asking again does not wait for its end. */
+  #fetchFailed(error: unknown): void {
+    this.#fetchError = this.#refusal(error);
+    if (this.#keys !== 'removed' && this.#stream?.pausing !== true) {
+      this.#timers.after('retry', this.#fetchPauses.next(), () => void this.#fetch());
+    }
+    this.#emitState();
+  }
+
+  /** What went wrong, in the GMS's words; a person is told once of what lasts. */
+  #refusal(error: unknown): GmsError {
     const refusal = error instanceof GmsError ? error : new GmsError('bad-answer', { problem: String(error) });
-    this.#error = refusal;
-    this.#failures++;
     const { code } = refusal;
     if (code === 'removed' && this.#keys !== 'removed') {
       this.#alarm(code);
       this.#removed();
-    } else if (code.startsWith('bundle-') || code === 'wrong-root') this.#alarm(code, refusal);
-    this.#emitState();
+    } else if ((code.startsWith('bundle-') || code === 'wrong-root') && this.state.error?.code !== code) {
+      this.#alarm(code, refusal);
+    }
+    return refusal;
   }
 
   #alarm(code: GmsErrorCode, error = new GmsError(code)): void {
     this.emit('alarm', { name: code as KeyAlarm['name'], message: error.message });
   }
 
-  /** Keeps an event stream open; each end is followed by another attempt after a pause. */
-  #listen(): void {
+  #follow(): void {
     if (!this.#running || this.#keys === 'removed') return;
-    const session = this.#session!;
-    const ended = (): boolean => this.#session !== session;
-    session
-      .follow({
-        opened: () => {
-          this.#connected = true;
-          this.#error = undefined;
-          this.#failures = 0;
-          this.#emitState();
-        },
-        heard: () => {
-          if (!ended()) this.#heard();
-        },
-        event: (event) => {
-          if (!ended()) this.#announced(event);
-        },
-      })
-      .catch((error) => {
-        if (!ended()) this.#failed(error);
-      })
-      .finally(() => {
-        if (ended()) return;
-        this.#connected = false;
+    this.#stream = new EventStream(this.#session!, this.#timers, this.#random, {
+      catchUp: () => this.#fetch(),
+      /* A removed gateway is told by a counter that it may already hold: it asks when in doubt. */
+      announced: () => {
+        if (!this.#holdsAnnounced()) void this.#fetch();
+      },
+      heard: () => this.#heard(),
+      changed: () => {
+        if (this.#stream?.pausing === true) this.#timers.cancel('retry');
         this.#emitState();
-        this.#listenAgain();
-      });
-  }
-
-  #listenAgain(): void {
-    if (this.#keys === 'removed') return;
-    const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures, 10));
-    this.#timers.after('listen', longest * (1 - this.#random() / 2), () => {
-      /* What happened while no stream was open is found by asking. */
-      const session = this.#session;
-      void this.#fetch().then(() => {
-        if (this.#session === session) this.#listen();
-      });
+      },
+      refusal: (error) => this.#refusal(error),
     });
+    this.#stream.follow();
   }
 
-  /** A removed gateway is told by a counter that it may already hold: it asks when in doubt. */
-  #announced(event: ServerEvent): void {
-    const sequence = announcedSequence(event);
-    const held = this.#loaded?.metadata.sequence;
-    if (sequence && (held === undefined || compareSequence(sequence, held) !== 0)) void this.#fetch();
+  #holdsAnnounced(): boolean {
+    return this.#stream?.announcedIs(this.#loaded?.metadata.sequence) === true;
   }
 
-  /** A word from the GMS on the stream is contact too. */
+  /**
+   * A word from the GMS on the stream is contact too, as long as what it announced is here: who lets the stream through
+   * and nothing else must not keep old keys and old revocations in use.
+   */
   #heard(): void {
-    if (this.#contact === undefined) return;
+    const refused = this.#fetchError?.code.startsWith('bundle-') === true;
+    if (this.#contact === undefined || refused || !this.#holdsAnnounced()) return;
     this.#contact = { ...this.#contact, gmsTime: this.#session!.now(), wallTime: this.#clock.wall() };
     this.#keepContact();
     if (this.#keys === 'expired' && this.#loaded !== undefined) this.#use(this.#loaded);

@@ -16,9 +16,9 @@ const SILENCE_MS = 3 * HEARTBEAT_MS;
 export interface StreamWatcher {
   /** The stream began. */
   opened(): void;
-  /** A word from the GMS, heartbeats included. */
-  heard(): void;
   event(event: ServerEvent): void;
+  /** A word from the GMS, heartbeats included; its events were told before. */
+  heard(): void;
 }
 
 export class GmsSession {
@@ -95,10 +95,10 @@ export class GmsSession {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         cancel();
         cancel = this.#clock.after(SILENCE_MS, end);
-        watcher.heard();
         const events = reader.read(chunk);
         if (events === undefined) break;
         for (const event of events) watcher.event(event);
+        watcher.heard();
       }
     } catch {
       /* An interrupted stream is one that ended. */

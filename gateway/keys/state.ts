@@ -3,18 +3,22 @@ import type { Sequence } from '#gms/delivery.ts';
 import type { GmsError, GmsErrorCode } from '#gms/errors.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import type { Clock } from './clock.ts';
+import type { Patience } from './connection.ts';
 import type { KeyRing } from './ring.ts';
 
 export interface KeyClientOptions {
   /** State directory; the store is `directory/store`. */
   readonly directory: string;
   readonly provider: CipherProvider;
+  /** What the GMS is told with each acknowledgement; without it the GMS keeps what it knows. */
   readonly software?: string;
   readonly clock?: Clock;
   /** 0 ≤ n < 1, for jitter. */
   readonly random?: () => number;
   readonly graceMs?: number;
   readonly pollMs?: number;
+  /** With connections to the GMS. */
+  readonly patience?: Patience;
 }
 
 export interface KeyState {
@@ -30,8 +34,9 @@ export interface KeyState {
   readonly validUntil: number | undefined;
   /** The address that answered last. */
   readonly gmsAddress: string | undefined;
-  /** The event stream is open. */
+  /** The event stream is open, and what it announces arrives. */
   readonly connected: boolean;
+  /** Why the last fetch failed, or else the last stream; undefined as soon as the next one is good. */
   readonly error: GmsError | undefined;
 }
 
