@@ -1,21 +1,28 @@
 /** The gateway as the API shows it: what the workers, the key client and the host say, put together on request. */
 import { readFileSync } from 'node:fs';
-import { type FlowFilter, type GatewayView, matching, type PairFilter } from '#api/view.ts';
+import type { GatewayView } from '#api/view.ts';
 import type {
   ExplainFacts,
   FlowsView,
-  FlowView,
   GatewayEvent,
   GatewayState,
   GmsView,
   PairsView,
-  PairView,
   PortView,
   StatusView,
   Verdict,
 } from '#api/views.ts';
 import type { GatewayConfig } from '#config/config.ts';
-import type { ExceptionRule, ExplainView, FlowRow, Query, WorkerStatus } from '#datapath/messages.ts';
+import type {
+  ExceptionRule,
+  ExplainView,
+  Filter,
+  FlowRow,
+  Latest,
+  PairView,
+  Query,
+  WorkerStatus,
+} from '#datapath/messages.ts';
 import type { KeyRing } from '#keys/ring.ts';
 import type { KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
@@ -36,9 +43,6 @@ export interface GatewayFacts {
   enrol(token: string, force: boolean): Promise<StoredIdentity>;
 }
 
-/** Rows asked of each worker before filters choose: more than any table that a person reads. */
-const ROWS = 100_000;
-
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -46,6 +50,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 export class GatewayReport implements GatewayView {
   readonly #facts: GatewayFacts;
   readonly #listeners = new Set<(event: GatewayEvent) => void>();
+  /** Ends with the last look that was asked for. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(facts: GatewayFacts) {
     this.#facts = facts;
@@ -69,6 +75,7 @@ export class GatewayReport implements GatewayView {
       cipher: facts.config.cipher,
       pairs: sumByVerdict(workers),
       flows: sum(workers, (w) => w.flows),
+      evicted: { pairs: sum(workers, (w) => w.evicted.pairs), flows: sum(workers, (w) => w.evicted.flows) },
       held: { frames: sum(workers, (w) => w.held.frames), bytes: sum(workers, (w) => w.held.bytes) },
       ...(took.length > 0 && {
         negotiation: {
@@ -92,16 +99,27 @@ export class GatewayReport implements GatewayView {
     };
   }
 
-  async flows(filter: FlowFilter): Promise<FlowsView> {
-    const rows = await this.#facts.query<FlowRow[]>({ what: 'flows', limit: ROWS });
-    const { total, rows: flows } = matching<FlowView>(rows.flat(), filter);
+  async flows(filter: Filter): Promise<FlowsView> {
+    const { total, rows: flows } = await this.#latest<FlowRow>('flows', filter);
     return { total, flows };
   }
 
-  async pairs(filter: PairFilter): Promise<PairsView> {
-    const rows = await this.#facts.query<PairView[]>({ what: 'pairs', limit: ROWS });
-    const { total, rows: pairs } = matching<PairView>(rows.flat(), filter);
+  async pairs(filter: Filter): Promise<PairsView> {
+    const { total, rows: pairs } = await this.#latest<PairView>('pairs', filter);
     return { total, pairs };
+  }
+
+  /** What was seen last, of all workers together. Each of them has one look at a time. */
+  async #latest<Row extends { readonly idleMs: number }>(
+    what: 'flows' | 'pairs',
+    filter: Filter,
+  ): Promise<Latest<Row>> {
+    const ask = (): Promise<Latest<Row>[]> => this.#facts.query<Latest<Row>>({ what, filter });
+    const asked = this.#looking.then(ask, ask);
+    this.#looking = asked;
+    const answers = await asked;
+    const rows = answers.flatMap((answer) => answer.rows).sort((x, y) => x.idleMs - y.idleMs);
+    return { total: answers.reduce((all, { total }) => all + total, 0), rows: rows.slice(0, filter.limit) };
   }
 
   async explain(peer: string, options: { readonly device?: string }): Promise<ExplainFacts> {
@@ -186,6 +204,7 @@ function gmsView(state: KeyState): GmsView {
   return {
     state: contactOf(state),
     ...(state.gmsAddress !== undefined && { address: state.gmsAddress }),
+    ...(state.error !== undefined && { error: state.error.text }),
     ...(state.lastContact !== undefined && { lastContact: iso(state.lastContact) }),
     ...(state.sequence !== undefined && { sequence: state.sequence }),
     ...(state.validUntil !== undefined && { keysUntil: iso(state.validUntil) }),

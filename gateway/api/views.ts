@@ -37,10 +37,15 @@ export interface PortView {
 }
 
 export interface GmsView {
-  /** `unenrolled`: no GMS is known. `lost`: it does not answer. `removed`: it removed this gateway. */
+  /**
+   * `unenrolled`: no GMS is known. `lost`: it does not answer, or with what cannot be used; `error` says why.
+   * `removed`: it removed this gateway.
+   */
   readonly state: 'unenrolled' | 'connecting' | 'connected' | 'lost' | 'removed';
   /** host:port of the one last tried. */
   readonly address?: string;
+  /** What failed last, until the next success. */
+  readonly error?: Text;
   readonly lastContact?: string;
   /** Of the bundle in use. */
   readonly sequence?: { readonly incarnation: number; readonly counter: number };
@@ -80,6 +85,8 @@ export interface StatusView {
   /** How many pairs have each verdict. */
   readonly pairs: Readonly<Partial<Record<Verdict, number>>>;
   readonly flows: number;
+  /** That had to make room in a full table, since the start. */
+  readonly evicted: { readonly pairs: number; readonly flows: number };
   /** Held for running negotiations. */
   readonly held: { readonly frames: number; readonly bytes: number };
   /** Milliseconds from the first DDE to usable keys, over the last negotiations. */

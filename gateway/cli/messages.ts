@@ -113,7 +113,7 @@ export const messages = {
   'gms-unenrolled': { en: 'not enrolled; use "enrol TOKEN"', ja: '未登録(「enrol トークン」で登録してください)' },
   'gms-connecting': { en: 'connecting', ja: '接続中' },
   'gms-connected': { en: 'connected', ja: '接続済み' },
-  'gms-lost': { en: 'does not answer; working with stored keys', ja: '応答なし(保存済みの鍵で動作中)' },
+  'gms-lost': { en: 'no contact; working with stored keys', ja: '通信不可(保存済みの鍵で動作中)' },
   'gms-removed': {
     en: 'removed this gateway; "enrol --force" with a new token enrols it anew',
     ja: 'このゲートウェイは削除されました(新しいトークンを使い「enrol --force」で登録し直してください)',
@@ -133,6 +133,7 @@ export const messages = {
   'label-state': { en: 'State', ja: '状態' },
   'label-mode': { en: 'Mode', ja: '動作モード' },
   'label-gms': { en: 'GMS', ja: 'GMS' },
+  'label-gms-error': { en: 'GMS problem', ja: 'GMSの問題' },
   'label-last-contact': { en: 'Last contact', ja: '最後の通信' },
   'label-bundle': { en: 'Bundle', ja: 'バンドル' },
   'label-keys-until': { en: 'Keys valid until', ja: '鍵の有効期限' },
@@ -321,8 +322,8 @@ export const messages = {
   },
   'event-gms-connected': { en: 'connected to the GMS', ja: 'GMSに接続しました' },
   'event-gms-lost': {
-    en: 'the GMS does not answer; going on with stored keys',
-    ja: 'GMSが応答しません。保存済みの鍵で動作を続けます',
+    en: 'no contact with the GMS; going on with stored keys',
+    ja: 'GMSと通信できません。保存済みの鍵で動作を続けます',
   },
   'event-port-up': { en: 'port {port} is up', ja: 'ポート{port}のリンクが確立しました' },
   'event-port-down': { en: 'port {port} is down', ja: 'ポート{port}のリンクが切れました' },

@@ -46,6 +46,7 @@ export function showStatus(status: StatusView, say: Say): string[] {
     ['label-state', word('state', status.state, say)],
     ['label-mode', status.mode && word('mode', status.mode, say)],
     ['label-gms', [word('gms', gms.state, say), gms.address].filter(Boolean).join(', ')],
+    ['label-gms-error', gms.error?.[say.language]],
     ['label-last-contact', gms.lastContact && localTime(gms.lastContact)],
     ['label-bundle', gms.sequence && `${gms.sequence.incarnation}.${gms.sequence.counter}`],
     ['label-keys-until', gms.keysUntil && localTime(gms.keysUntil)],

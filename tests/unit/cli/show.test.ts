@@ -33,6 +33,17 @@ describe('status', () => {
     expect(lines).toContain('稼働時間          1日2時間');
   });
 
+  test('a GMS from which nothing comes: why stands below', () => {
+    const error = { en: 'no GMS address answers (192.0.2.9:8443)', ja: 'GMSのどのアドレスも応答しません' };
+    const status = { ...STATUS, gms: { ...STATUS.gms, state: 'lost', error } } as const;
+    const lines = showStatus(status, en);
+    expect(lines.slice(3, 5)).toEqual([
+      'GMS           no contact; working with stored keys, 192.0.2.9:8443',
+      'GMS problem   no GMS address answers (192.0.2.9:8443)',
+    ]);
+    expect(showStatus(status, ja)[4]).toMatch(/^GMSの問題 +GMSのどのアドレスも応答しません$/);
+  });
+
   test('a gateway without keys says so, and leaves out what it does not know', () => {
     const { mode: _m, ge: _g, name: _n, domainKeyVersion: _d, negotiation: _x, ...rest } = STATUS;
     const lines = showStatus(
