@@ -23,7 +23,7 @@ const ROUTE_METRIC = '100';
 /** What to do, last first, when a later step fails. */
 export type Undo = (() => Promise<void>)[];
 
-/** The names that packet sockets open, and the largest layer-3 packet of both links. */
+/** The names that packet sockets open, and the largest layer-3 packet that passes all of them. */
 export interface HostPorts {
   readonly outer: string;
   readonly inner: string;
@@ -56,8 +56,13 @@ export async function establishBridge(system: System, plan: HostPlan, now: Surve
     outer: outer.name,
     inner: inner.name,
     mgmt: plan.management && mgmt ? mgmt.name : undefined,
-    mtu: Math.min(realMtu(outer), realMtu(inner)),
+    mtu: bridgeMtu(outer, inner),
   };
+}
+
+/** What passes both ports. */
+export function bridgeMtu(outer: Link, inner: Link): number {
+  return Math.min(realMtu(outer), realMtu(inner));
 }
 
 const REMOVE_BRIDGE: Text = {

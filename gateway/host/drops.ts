@@ -87,33 +87,56 @@ export function protectScript(text: string, ports: readonly string[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Chains of the second belt, by family. */
+const BELT = {
+  inet: [
+    { name: 'arrive', hook: 'prerouting', direction: 'iifname' },
+    { name: 'own', hook: 'output', direction: 'oifname' },
+    { name: 'leave', hook: 'postrouting', direction: 'oifname' },
+  ],
+  arp: [
+    { name: 'arrive', hook: 'input', direction: 'iifname' },
+    { name: 'own', hook: 'output', direction: 'oifname' },
+  ],
+} as const;
+type BeltFamily = keyof typeof BELT;
+const BELT_FAMILIES: readonly BeltFamily[] = ['inet', 'arp'];
+const beltHeader = (hook: string) => `type filter hook ${hook} priority ${INGRESS_PRIORITY}; policy accept;`;
+
 /** The second belt for kernels whose netdev chains die with the device; replaces itself whole. */
 export function beltScript(ports: readonly string[]): string {
   const set = `{ ${ports.map((p) => `"${p}"`).join(', ')} }`;
-  const chain = (family: string, name: string, hook: string, direction: string) => [
-    `add chain ${family} ${TABLE} ${name} { type filter hook ${hook} priority ${INGRESS_PRIORITY}; policy accept; }`,
-    `add rule ${family} ${TABLE} ${name} ${direction} ${set} drop`,
-  ];
-  const fresh = (family: string) => [
+  const table = (family: BeltFamily) => [
     `add table ${family} ${TABLE}`,
     `delete table ${family} ${TABLE}`,
     `add table ${family} ${TABLE}`,
+    ...BELT[family].flatMap(({ name, hook, direction }) => [
+      `add chain ${family} ${TABLE} ${name} { ${beltHeader(hook)} }`,
+      `add rule ${family} ${TABLE} ${name} ${direction} ${set} drop`,
+    ]),
   ];
-  return [
-    ...fresh('inet'),
-    ...chain('inet', 'arrive', 'prerouting', 'iifname'),
-    ...chain('inet', 'own', 'output', 'oifname'),
-    ...chain('inet', 'leave', 'postrouting', 'oifname'),
-    ...fresh('arp'),
-    ...chain('arp', 'arrive', 'input', 'iifname'),
-    ...chain('arp', 'own', 'output', 'oifname'),
-    '',
-  ].join('\n');
+  return [...BELT_FAMILIES.flatMap(table), ''].join('\n');
 }
 
-async function listTable(system: System): Promise<string> {
+/** True when a family's table, as nft lists it, is the belt around these ports and nothing else. */
+export function isBelt(family: BeltFamily, text: string, ports: readonly string[]): boolean {
+  const chains = parseTable(text);
+  const named = (rule: string) => [...rule.matchAll(/"([^"]*)"/g)].map(([, name]) => name).sort();
+  const wanted = JSON.stringify([...ports].sort());
+  return (
+    chains.size === BELT[family].length &&
+    BELT[family].every(({ name, hook, direction }) => {
+      const { header, rules } = chains.get(name) ?? { header: '', rules: [] };
+      if (header !== beltHeader(hook) || rules.length !== 1) return false;
+      const [, list] = new RegExp(`^${direction} ((?:"[^"]*")|\\{.*\\}) drop$`).exec(rules[0]) ?? [];
+      return list !== undefined && JSON.stringify(named(list)) === wanted;
+    })
+  );
+}
+
+async function listTable(system: System, family: 'netdev' | BeltFamily = 'netdev'): Promise<string> {
   /* Without the table nft fails; then nothing stands, which is what the empty text says. */
-  return await system.run('nft', ['list', 'table', 'netdev', TABLE]).catch(() => '');
+  return await system.run('nft', ['list', 'table', family, TABLE]).catch(() => '');
 }
 
 /** True where chains may name a device that does not exist: asked from the kernel without changing anything. */
@@ -148,9 +171,26 @@ export async function protect(system: System, ports: readonly string[]): Promise
   }
 }
 
-/** The second belt around `ports`. */
-export async function belt(system: System, ports: readonly string[]): Promise<void> {
+async function hasBelt(system: System, ports: readonly string[]): Promise<boolean> {
+  for (const family of BELT_FAMILIES) {
+    if (!isBelt(family, await listTable(system, family), ports)) return false;
+  }
+  return true;
+}
+
+/**
+ * Puts the second belt around `ports` where it does not stand already, and reads it back. True when it did not: who
+ * looks after every change of the rules must find an end. Throws when it does not stand afterwards.
+ */
+export async function belt(system: System, ports: readonly string[]): Promise<boolean> {
+  if (await hasBelt(system, ports)) return false;
   await system.run('nft', ['-f', '-'], beltScript(ports));
+  if (await hasBelt(system, ports)) return true;
+  const names = ports.join(', ');
+  throw new HostFault({
+    en: `the drop rules by name of ${names} do not stand after installing them`,
+    ja: `${names}の名前による遮断規則を設定しましたが、反映されていません`,
+  });
 }
 
 /** Takes the chains away from `ports`. */

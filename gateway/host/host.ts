@@ -9,12 +9,20 @@
  *   watch      what happens behind our back
  */
 import type { Text } from '#config/text.ts';
-import { bridgePorts, establishBridge, type HostPorts, openBridge, removeBridge, type Undo } from './bridge.ts';
+import {
+  bridgeMtu,
+  bridgePorts,
+  establishBridge,
+  type HostPorts,
+  openBridge,
+  removeBridge,
+  type Undo,
+} from './bridge.ts';
 import { belt, protect, unprotectAll, unprotectOthers } from './drops.ts';
-import { findLink, INNER_PORT, isEndOf, KERNEL_END, OUTER_PORT, readLinks } from './links.ts';
+import { findLink, INNER_PORT, isEndOf, KERNEL_END, type Link, OUTER_PORT, readLinks } from './links.ts';
 import { type HostPlan, type Survey, survey } from './plan.ts';
 import { blame, HostError, wordsOf } from './problem.ts';
-import { establishRouter, findRouter, ROUTER_PORTS, returnNic } from './router.ts';
+import { establishRouter, findRouter, ROUTER_PORTS, returnNic, routerMtu } from './router.ts';
 import { loadSnapshot } from './snapshot.ts';
 import { linux, type System } from './system.ts';
 
@@ -40,6 +48,16 @@ const RELEASE_AGAIN: Text = {
 /** Interfaces that must have drops once the plan stands. */
 export function protectedPorts(plan: HostPlan): readonly string[] {
   return plan.kind === 'bridge' ? bridgePorts(plan) : ROUTER_PORTS;
+}
+
+/** The largest layer-3 packet that passes all ports; undefined while one is not there, or not ours. */
+export function sharedMtu(plan: HostPlan, links: readonly Link[]): number | undefined {
+  const { nic, kernel, inner } = findRouter(links, plan.outer);
+  const ports = plan.kind === 'router' ? [nic, inner] : [plan.outer, plan.inner ?? ''].map((n) => findLink(links, n));
+  const [first, second] = ports;
+  if (first?.mark === undefined || second?.mark === undefined) return undefined;
+  if (plan.kind === 'bridge') return bridgeMtu(first, second);
+  return kernel && routerMtu(first, second, kernel);
 }
 
 /**

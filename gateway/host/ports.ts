@@ -64,7 +64,15 @@ export function mergingOffloads(text: string): string[] {
 /** The MTU that the link has for its users: an MTU that is not the one we gave it is an administrator's new wish. */
 export function realMtu(link: Link): number {
   const mark = link.mark;
-  return mark !== undefined && link.mtu === Math.min(mark.mtu + TAG_ROOM, link.maxMtu) ? mark.mtu : link.mtu;
+  return mark !== undefined && link.mtu === withRoom(mark.mtu, link) ? mark.mtu : link.mtu;
+}
+
+/** The MTU that a port is given, so that the network's has room for tags. */
+const withRoom = (mtu: number, link: Link) => Math.min(mtu + TAG_ROOM, link.maxMtu);
+
+/** True when somebody gave a port of ours another MTU: `quieten` makes it the port's own. */
+export function hasOtherMtu(link: Link): boolean {
+  return link.mark !== undefined && link.mtu !== withRoom(realMtu(link), link);
 }
 
 export async function writeMark(system: System, link: Link, mark: Mark): Promise<void> {
@@ -140,7 +148,7 @@ export async function quieten(system: System, link: Link, role: PortRole, port: 
   await setSetting(system, settingPath('ipv4', link.name, 'rp_filter'), '1');
   const held = await system.run('ip', ['-o', 'addr', 'show', 'dev', link.name]);
   if (held.trim() !== '') await system.run('ip', ['addr', 'flush', 'dev', link.name]);
-  const room = Math.min(mtu + TAG_ROOM, link.maxMtu);
+  const room = withRoom(mtu, link);
   if (link.mtu !== room) await system.run('ip', ['link', 'set', 'dev', link.name, 'mtu', String(room)]);
 }
 

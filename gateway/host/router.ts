@@ -45,6 +45,11 @@ export function findRouter(links: readonly Link[], outer: string): RouterLinks {
   return { nic: findLink(links, OUTER_PORT) ?? named ?? returned, kernel, inner: findLink(links, INNER_PORT) };
 }
 
+/** What passes the NIC and the veth that stands in its place; somebody may have given either end another MTU. */
+export function routerMtu(nic: Link, inner: Link, kernel: Link): number {
+  return Math.min(realMtu(nic), realMtu(inner), kernel.mtu);
+}
+
 /** Ports that must have drops, in the order of their roles. */
 export const ROUTER_PORTS: readonly string[] = [OUTER_PORT, INNER_PORT];
 
@@ -102,7 +107,7 @@ export async function establishRouter(
   const warnings = await blame('outer', SEE_ROUTES, () => settle(system, plan, snapshot));
 
   found = findRouter(await readLinks(system), plan.outer);
-  if (!found.nic || !found.inner) {
+  if (!found.nic || !found.inner || !found.kernel) {
     throw new HostFault({ en: 'a port of the router is gone', ja: 'ルータのポートがなくなりました' });
   }
   const ports = [
@@ -111,7 +116,13 @@ export async function establishRouter(
   ] as const;
   for (const [link, role] of ports) await blame('outer', SEE_DMESG, () => quieten(system, link, role, plan.port));
   await blame('outer', SEE_DMESG, () => raise(system, [ports[0][0], ports[1][0]]));
-  return { outer: OUTER_PORT, inner: INNER_PORT, mgmt: undefined, mtu: realMtu(found.nic), warnings };
+  return {
+    outer: OUTER_PORT,
+    inner: INNER_PORT,
+    mgmt: undefined,
+    mtu: routerMtu(found.nic, found.inner, found.kernel),
+    warnings,
+  };
 }
 
 /**

@@ -6,10 +6,10 @@
  */
 import { establishManagement, type HostPorts } from './bridge.ts';
 import { belt, bindsByName, protect } from './drops.ts';
-import { apply, protectedPorts } from './host.ts';
+import { apply, protectedPorts, sharedMtu } from './host.ts';
 import { findLink, type Link, MGMT_PORT, type PortRole, readLinks } from './links.ts';
 import type { HostPlan, Survey } from './plan.ts';
-import { lowerUnprotected, quieten, raise } from './ports.ts';
+import { hasOtherMtu, lowerUnprotected, quieten, raise } from './ports.ts';
 import { findRouter, followCarrier } from './router.ts';
 import { linux, type Monitor, type System } from './system.ts';
 
@@ -19,7 +19,12 @@ export type HostEvent =
   /** The port stands again behind its drops: open new sockets. Who throws has none, and is told once more in a while. */
   | { readonly event: 'port-back'; readonly port: PortRole; readonly name: string }
   | { readonly event: 'carrier'; readonly port: PortRole; readonly name: string; readonly up: boolean }
-  /** Alarm: somebody had removed the drops of these ports; they were taken down, and are up again behind new drops. */
+  /** The largest layer-3 packet that passes all ports is another one now; told before a port is back that brought it. */
+  | { readonly event: 'mtu'; readonly mtu: number }
+  /**
+   * Alarm: somebody had removed the drops of these ports; those that nothing else closed were taken down, and all are up
+   * behind new drops.
+   */
   | { readonly event: 'drops-restored'; readonly names: readonly string[] }
   /** Alarm: a look failed; it is repeated. */
   | { readonly event: 'trouble'; readonly error: Error };
@@ -77,12 +82,15 @@ class Watcher implements Watch {
   #closed = false;
   #wanted = false;
   #looking: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #mtu: number;
+  /** What is done again after a pause: each by itself, or one would be forgotten over another. */
+  readonly #retries = new Map<'ip' | 'nft' | 'look', NodeJS.Timeout>();
 
   constructor(plan: HostPlan, ports: HostPorts, onEvent: (event: HostEvent) => void, system: System) {
     this.#system = system;
     this.#plan = plan;
     this.#onEvent = onEvent;
+    this.#mtu = ports.mtu;
     const roles: [PortRole, string][] = [
       ['outer', ports.outer],
       ['inner', ports.inner],
@@ -104,7 +112,7 @@ class Watcher implements Watch {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    for (const retry of this.#retries.values()) clearTimeout(retry);
     await Promise.all([...this.#monitors.values()].map((m) => m.close()));
     await this.#looking;
   }
@@ -117,8 +125,8 @@ class Watcher implements Watch {
     };
     const onEnd = () => {
       if (this.#closed) return;
-      this.#onEvent({ event: 'trouble', error: new Error(`the monitor "${command}" ended; starting another`) });
-      this.#later(() => this.#listen(command).then(() => this.#look()));
+      this.#trouble(new Error(`the monitor "${command}" ended; starting another`));
+      this.#later(command, () => this.#listen(command).then(() => this.#look()));
     };
     const monitor = this.#system.monitor(
       command,
@@ -135,9 +143,21 @@ class Watcher implements Watch {
     }
   }
 
-  #later(work: () => Promise<void>): void {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void work(), RETRY_PAUSE);
+  #later(what: 'ip' | 'nft' | 'look', work: () => Promise<void>): void {
+    const again = (error: unknown) => {
+      if (this.#closed) return;
+      this.#trouble(error);
+      this.#later(what, work);
+    };
+    clearTimeout(this.#retries.get(what));
+    this.#retries.set(
+      what,
+      setTimeout(() => void work().catch(again), RETRY_PAUSE),
+    );
+  }
+
+  #trouble(error: unknown): void {
+    this.#onEvent({ event: 'trouble', error: error instanceof Error ? error : new Error(String(error)) });
   }
 
   /** Looks now, or once more behind the look that is going on. */
@@ -156,8 +176,8 @@ class Watcher implements Watch {
         await this.#reconcile();
       } catch (error) {
         if (this.#closed) return;
-        this.#onEvent({ event: 'trouble', error: error instanceof Error ? error : new Error(String(error)) });
-        this.#later(() => this.#look());
+        this.#trouble(error);
+        this.#later('look', () => this.#look());
       }
     }
   }
@@ -176,17 +196,23 @@ class Watcher implements Watch {
     }
     if (this.#plan.kind === 'bridge') await this.#rebuildBridge(now);
     else await this.#rebuildRouter(now);
-    await this.#tellCarriers();
+    const links = await readLinks(this.#system);
+    this.#tellCarriers(links);
+    await this.#adoptMtus(links);
   }
 
   /** First of all, before anything is asked: a port without drops goes down. */
   async #restoreDrops(): Promise<void> {
     const names = [...this.#roles.values()];
     const naked = await lowerUnprotected(this.#system, names);
-    if (naked.length === 0) return;
+    /* Where chains die with their device one that is away is always naked: the belt alone tells that all is well. */
+    const hadBelt = this.#byName || !(await belt(this.#system, protectedPorts(this.#plan)));
+    if (naked.length === 0) {
+      if (!hadBelt) this.#onEvent({ event: 'drops-restored', names });
+      return;
+    }
     const now: Survey = { links: await readLinks(this.#system), byName: this.#byName };
     const present = naked.filter((n) => findLink(now.links, n) !== undefined);
-    if (!now.byName) await belt(this.#system, protectedPorts(this.#plan));
     await protect(this.#system, now.byName ? naked : present);
     /* A port that is new is not raised here: it is not quiet yet. */
     const same = [...this.#roles].filter(
@@ -196,7 +222,8 @@ class Watcher implements Watch {
       this.#system,
       same.map(([, n]) => findLink(now.links, n)!),
     );
-    if (same.length > 0) this.#onEvent({ event: 'drops-restored', names: same.map(([, n]) => n) });
+    const restored = hadBelt ? same.map(([, n]) => n) : names;
+    if (restored.length > 0) this.#onEvent({ event: 'drops-restored', names: restored });
   }
 
   async #rebuildBridge(now: Survey): Promise<void> {
@@ -206,6 +233,7 @@ class Watcher implements Watch {
       await protect(this.#system, [link.name]);
       await quieten(this.#system, link, role, this.#plan.port);
       await raise(this.#system, [link]);
+      this.#tellMtu(await readLinks(this.#system));
       this.#back(role, link);
     }
     const mgmt = this.#known.get('mgmt');
@@ -221,6 +249,7 @@ class Watcher implements Watch {
     if (missing.length > 0 && nic !== undefined) {
       await apply(this.#plan, this.#system);
       const links = await readLinks(this.#system);
+      this.#tellMtu(links);
       for (const role of missing) {
         const link = findLink(links, this.#roles.get(role) ?? '');
         if (link !== undefined) this.#back(role, link);
@@ -235,8 +264,26 @@ class Watcher implements Watch {
     known.index = link.index;
   }
 
-  async #tellCarriers(): Promise<void> {
-    const links = await readLinks(this.#system);
+  /** Somebody gave a port another MTU: it is the port's own from now on, with room for tags on top. */
+  async #adoptMtus(links: readonly Link[]): Promise<void> {
+    let adopted = false;
+    for (const role of ['outer', 'inner'] as const) {
+      const link = findLink(links, this.#roles.get(role)!);
+      if (link === undefined || this.#known.get(role)!.index !== link.index || !hasOtherMtu(link)) continue;
+      await quieten(this.#system, link, role, this.#plan.port);
+      adopted = true;
+    }
+    this.#tellMtu(adopted ? await readLinks(this.#system) : links);
+  }
+
+  #tellMtu(links: readonly Link[]): void {
+    const mtu = sharedMtu(this.#plan, links);
+    if (mtu === undefined || mtu === this.#mtu) return;
+    this.#mtu = mtu;
+    this.#onEvent({ event: 'mtu', mtu });
+  }
+
+  #tellCarriers(links: readonly Link[]): void {
     for (const [role, name] of this.#roles) {
       const known = this.#known.get(role)!;
       const carrier = findLink(links, name)?.carrier ?? false;

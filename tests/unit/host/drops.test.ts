@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { beltScript, DATAPATH_MARK, parseTable, protectScript, unprotectedPorts } from '#host/drops.ts';
+import { beltScript, DATAPATH_MARK, isBelt, parseTable, protectScript, unprotectedPorts } from '#host/drops.ts';
 
 /** As nft 1.0.6 prints it. */
 const STANDS = `table netdev gscip {
@@ -62,5 +62,45 @@ describe('drops', () => {
     for (const hook of ['prerouting', 'output', 'postrouting']) expect(script).toContain(`hook ${hook} `);
     expect(script.match(/\{ "eth0", "gscip-mgmt" \} drop/g)?.length).toBe(5);
     expect(script.match(/^add table arp gscip$/gm)?.length).toBe(2);
+  });
+
+  describe('the second belt', () => {
+    /** As nft 1.0.6 prints it: names in an order of its own. */
+    const BELT = `table arp gscip {
+	chain arrive {
+		type filter hook input priority -500; policy accept;
+		iifname { "inner", "outer", "gscip-mgmt" } drop
+	}
+
+	chain own {
+		type filter hook output priority -500; policy accept;
+		oifname { "inner", "outer", "gscip-mgmt" } drop
+	}
+}
+`;
+    const PORTS = ['outer', 'inner', 'gscip-mgmt'];
+
+    test('stands when it is around these ports', () => {
+      expect(isBelt('arp', BELT, PORTS)).toBe(true);
+      expect(isBelt('inet', BELT, PORTS)).toBe(false);
+      expect(isBelt('arp', '', PORTS)).toBe(false);
+      expect(isBelt('arp', BELT, PORTS.slice(1))).toBe(false);
+      expect(isBelt('arp', BELT, [...PORTS, 'eth7'])).toBe(false);
+      expect(isBelt('arp', BELT.replaceAll(/\{ "inner".*\}/g, '"outer"'), ['outer'])).toBe(true);
+    });
+
+    test.each([
+      ['a rule lets frames through', 'iifname {', 'accept\n\t\tiifname {'],
+      ['a rule looks the other way', 'oifname', 'iifname'],
+      ['a rule accepts', '} drop', '} accept'],
+      ['a rule needs something more', '} drop', '} arp operation request drop'],
+      ['a chain stands elsewhere', 'hook output', 'hook input'],
+      ['a chain is called otherwise', 'chain own', 'chain other'],
+      ['a chain is too many', 'chain own', 'chain more {\n\t\taccept\n\t}\n\n\tchain own'],
+    ])('%s: it does not stand', (_, from, to) => {
+      const text = BELT.replace(from, to);
+      expect(text).not.toBe(BELT);
+      expect(isBelt('arp', text, PORTS)).toBe(false);
+    });
   });
 });
