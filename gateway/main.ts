@@ -176,10 +176,8 @@ class Gateway {
     this.#pool.on('news', (message) => this.#workerNews(message));
     this.#pool.on('failed', (error, worker) => this.#workerFailed(error, worker));
     await this.#pool.start({
-      workers: this.#config.workers,
       cipher: this.#config.cipher,
       grants: this.#grants,
-      kind: this.#config.kind,
       fds: this.#sockets.all(),
       names: ROLES.map((_, role) => this.#ports[role]?.name ?? ''),
       mtus: this.#mtus(),

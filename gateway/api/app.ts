@@ -19,7 +19,7 @@ import { type Text, textOf } from '#config/text.ts';
 import { DROPS } from '#wire/drops.ts';
 import { EventStreams } from './events.ts';
 import { explainSteps } from './explain.ts';
-import { address, BadParameter, enrolment, onlyKnown, pairFilter, stopReason } from './parameters.ts';
+import { address, BadParameter, enrolment, onlyKnown, rowFilter, stopReason } from './parameters.ts';
 import type { GatewayView } from './view.ts';
 import type { DropsView, EnrolledView, ErrorView, ExplainView } from './views.ts';
 
@@ -45,8 +45,8 @@ export function createApp(view: GatewayView, failed: (error: Error) => void): Ga
     onlyKnown(c.req.query(), []);
     return c.json(await view.status());
   });
-  app.get('/api/v1/flows', async (c) => c.json(await view.flows(pairFilter(c.req.query()))));
-  app.get('/api/v1/pairs', async (c) => c.json(await view.pairs(pairFilter(c.req.query()))));
+  app.get('/api/v1/flows', async (c) => c.json(await view.flows(rowFilter(c.req.query()))));
+  app.get('/api/v1/pairs', async (c) => c.json(await view.pairs(rowFilter(c.req.query()))));
 
   app.get('/api/v1/explain', async (c) => {
     const query = c.req.query();

@@ -1,7 +1,7 @@
 /** Query parameters → values, or the first mistake in words. */
 import { parseAddress } from '#config/address.ts';
 import type { Text } from '#config/text.ts';
-import type { PairFilter } from './view.ts';
+import type { Filter } from '#datapath/messages.ts';
 import { VERDICTS, type Verdict } from './views.ts';
 
 /** Rows of one answer: what a person or a page can use; more are counted in `total`. */
@@ -80,7 +80,7 @@ function limit(query: Query): number {
   return number;
 }
 
-export function pairFilter(query: Query): PairFilter {
+export function rowFilter(query: Query): Filter {
   onlyKnown(query, ['device', 'peer', 'verdict', 'limit']);
   const device = address(query, 'device');
   const peer = address(query, 'peer');

@@ -1,32 +1,12 @@
 /** What the API needs from the gateway: `main` supplies it, a test fakes it. Nothing here waits for a packet. */
-import type {
-  EnrolledView,
-  ExplainFacts,
-  FlowsView,
-  FlowView,
-  GatewayEvent,
-  PairsView,
-  PairView,
-  StatusView,
-  Verdict,
-} from './views.ts';
-
-export interface PairFilter {
-  /** Canonical address of the device behind this gateway. */
-  readonly device?: string;
-  readonly peer?: string;
-  readonly verdict?: Verdict;
-  /** How many are answered at most, 1 to MAX_LIMIT. */
-  readonly limit: number;
-}
-
-/** Rows without a filter of their own: `main` may collect more than match and leave the choice to `matching`. */
-export type FlowFilter = PairFilter;
+import type { Filter } from '#datapath/messages.ts';
+import type { EnrolledView, ExplainFacts, FlowsView, GatewayEvent, PairsView, StatusView } from './views.ts';
 
 export interface GatewayView {
   status(): Promise<StatusView>;
-  flows(filter: FlowFilter): Promise<FlowsView>;
-  pairs(filter: PairFilter): Promise<PairsView>;
+  /** `limit` is 1 to MAX_LIMIT; the latest come first. */
+  flows(filter: Filter): Promise<FlowsView>;
+  pairs(filter: Filter): Promise<PairsView>;
   /** `peer` and `device` are canonical addresses. */
   explain(peer: string, options: { readonly device?: string }): Promise<ExplainFacts>;
   /** Counts by the index of DROPS (#wire/drops.ts), all workers together. */
@@ -42,18 +22,4 @@ export interface GatewayView {
   enrol(token: string, force: boolean): Promise<EnrolledView>;
   /** Calls `listener` for every event from now on, in order, until the returned function is called. It never throws. */
   subscribe(listener: (event: GatewayEvent) => void): () => void;
-}
-
-/** The filter itself, for whoever collects rows from several workers. `total` counts before the limit cuts. */
-export function matching<Row extends FlowView | PairView>(
-  rows: readonly Row[],
-  filter: PairFilter,
-): { readonly total: number; readonly rows: readonly Row[] } {
-  const all = rows.filter(
-    (row) =>
-      (filter.device === undefined || row.device === filter.device) &&
-      (filter.peer === undefined || row.peer === filter.peer) &&
-      (filter.verdict === undefined || row.verdict === filter.verdict),
-  );
-  return { total: all.length, rows: all.slice(0, filter.limit) };
 }

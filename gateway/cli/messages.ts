@@ -149,6 +149,10 @@ export const messages = {
     en: 'median {median}, longest {longest} (last {count})',
     ja: '中央値{median}、最大{longest}(直近{count}回)',
   },
+  'value-evicted': {
+    en: '{count} made room in the full table',
+    ja: '表が満杯のため{count}件を破棄',
+  },
   'value-held': { en: '{frames} frames held, {bytes}', ja: '{frames}フレームを保留中、{bytes}' },
   'value-none': { en: 'none', ja: 'なし' },
   'value-any': { en: 'any', ja: 'すべて' },

@@ -52,7 +52,7 @@ export function showStatus(status: StatusView, say: Say): string[] {
     ['label-keys-until', gms.keysUntil && localTime(gms.keysUntil)],
     ['label-domain-key', version(status.domainKeyVersion)],
     ['label-pairs', pairCounts(status, say)],
-    ['label-flows', count(status.flows)],
+    ['label-flows', [count(status.flows), ...evicted(status.evicted.flows, say)].join(', ')],
     [
       'label-negotiation',
       negotiation &&
@@ -77,7 +77,13 @@ function pairCounts(status: StatusView, say: Say): string {
   if (status.held.frames > 0) {
     counts.push(say('value-held', { frames: count(status.held.frames), bytes: bytes(status.held.bytes) }));
   }
+  counts.push(...evicted(status.evicted.pairs, say));
   return counts.join(', ') || say('value-none');
+}
+
+/** Of a table that was full. */
+function evicted(entries: number, say: Say): string[] {
+  return entries === 0 ? [] : [say('value-evicted', { count: count(entries) })];
 }
 
 function ports(status: StatusView, say: Say): string[] {

@@ -1,21 +1,15 @@
 /** A worker's answers to main: new keys and policy in, views out. */
 import type { Identity, Millis } from '#dprp/spec.ts';
+import { Look } from '#pit/look.ts';
 import { type CipherProvider, type KeyIndex, NO_KEY } from '#transform/cipher.ts';
 import { ADDRESS_UNICAST, addressClass, addressFromText, bytesToWords } from '#wire/address.ts';
 import { TRANSFORMS } from '#wire/ge-info.ts';
 import { PORTS } from '#wire/record.ts';
 import type { Datapath } from './datapath.ts';
-import type {
-  ExplainView,
-  FlowRow,
-  FromWorker,
-  IdentityMessage,
-  PairView,
-  Query,
-  ToWorker,
-  WorkerStatus,
-} from './messages.ts';
-import { flowRow, pairView } from './views.ts';
+import { EXPLAINED_PAIRS } from './limits.ts';
+import { Looks } from './looks.ts';
+import type { ExplainView, FromWorker, IdentityMessage, PairView, Query, ToWorker, WorkerStatus } from './messages.ts';
+import { pairView } from './views.ts';
 
 type Handled = Exclude<ToWorker, { type: 'ports' | 'stop' }>;
 
@@ -23,15 +17,27 @@ export class Desk {
   readonly #datapath: Datapath;
   readonly #provider: CipherProvider;
   readonly #worker: number;
+  readonly #looks: Looks;
   #held: KeyIndex[] = [];
 
   constructor(datapath: Datapath, provider: CipherProvider, worker: number) {
     this.#datapath = datapath;
     this.#provider = provider;
     this.#worker = worker;
+    this.#looks = new Looks(datapath);
   }
 
-  /** The answer to a query; undefined for everything else. */
+  /** True while `goOn` has something to do. */
+  get busy(): boolean {
+    return this.#looks.busy;
+  }
+
+  /** Between two turns: part of what takes several. The answer when it is done. */
+  goOn(now: Millis): FromWorker | undefined {
+    return this.#looks.goOn(now);
+  }
+
+  /** The answer to a query that is answered at once; undefined for everything else. */
   handle(message: Handled, now: Millis): FromWorker | undefined {
     const d = this.#datapath;
     switch (message.type) {
@@ -51,7 +57,7 @@ export class Desk {
         d.macs.learnNumber(message.mac, message.port, now);
         return undefined;
       case 'query':
-        return { type: 'answer', id: message.id, value: this.#answer(message.query, now) };
+        return this.#answer(message.id, message.query, now);
     }
   }
 
@@ -83,27 +89,25 @@ export class Desk {
     };
   }
 
-  #answer(query: Query, now: Millis): unknown {
+  #answer(id: number, query: Query, now: Millis): FromWorker | undefined {
     switch (query.what) {
       case 'status':
-        return this.#status();
-      case 'flows':
-        return this.#flows(query.limit, now);
-      case 'pairs':
-        return this.#pairs(query.limit, now);
+        return { type: 'answer', id, value: this.#status() };
       case 'explain':
-        return this.#explain(query.peer, query.device, now);
+        return { type: 'answer', id, value: this.#explain(query.peer, query.device, now) };
+      default:
+        this.#looks.begin(id, query.what, query.filter);
+        return undefined;
     }
   }
 
   #status(): WorkerStatus {
     const d = this.#datapath;
-    const pairs: Record<string, number> = {};
-    for (const pair of d.pairs.values()) pairs[pair.verdict] = (pairs[pair.verdict] ?? 0) + 1;
     return {
       worker: this.#worker,
-      pairs,
+      pairs: d.pairs.countByVerdict(),
       flows: d.flows.size,
+      evicted: { pairs: d.pairs.evicted, flows: d.flows.evicted },
       negotiating: d.negotiator.running,
       held: { frames: d.hold.frames, bytes: d.hold.bytes },
       ports: Array.from({ length: PORTS }, (_, role) => d.counters.port(role)),
@@ -113,19 +117,15 @@ export class Desk {
     };
   }
 
-  #flows(limit: number, now: Millis): FlowRow[] {
-    const d = this.#datapath;
-    return d.flows.views(limit).map((flow) => flowRow(flow, d.pairs.at(flow.pair), d.associations, now));
-  }
-
-  #pairs(limit: number, now: Millis): PairView[] {
-    const d = this.#datapath;
-    const views: PairView[] = [];
-    for (const pair of d.pairs.values()) {
-      if (views.length >= limit) break;
-      views.push(pairView(pair, d.associations, d.hold.framesOf(pair.row), now));
-    }
-    return views;
+  /** The pairs with this peer that were seen last, the latest first. */
+  #pairsOf(peer: Int32Array, device: Int32Array | undefined, now: Millis): PairView[] {
+    const { pairs, associations, hold } = this.#datapath;
+    const look = new Look(pairs, EXPLAINED_PAIRS, (row) => pairs.isOf(row, { device, peer }));
+    look.goOn(pairs.rows);
+    return look.latest
+      .flatMap((row) => pairs.at(row) ?? [])
+      .sort((x, y) => y.lastSeen - x.lastSeen)
+      .map((pair) => pairView(pair, associations, hold.framesOf(pair.row), now));
   }
 
   #explain(peer: string, device: string | undefined, now: Millis): ExplainView | undefined {
@@ -133,9 +133,8 @@ export class Desk {
     if (bytes === undefined) return undefined;
     const d = this.#datapath;
     const words = bytesToWords(bytes);
-    const pairs = this.#pairs(Number.POSITIVE_INFINITY, now).filter(
-      (p) => p.peer === peer && (device === undefined || p.device === device),
-    );
+    const from = device === undefined ? undefined : addressFromText(device);
+    const pairs = this.#pairsOf(words, from && bytesToWords(from), now);
     const remembered = d.remembered.entry(words, now);
     const protectedPrefix = d.policy.isProtected(words);
     const exception = d.policy.exceptionFor(words);

@@ -115,5 +115,13 @@ export const PATH_MTU_MS = 600_000;
 /** Sweeps of tables: every this many ms, this many entries each. */
 export const SWEEP_MS = 1_000;
 export const SWEEP_ENTRIES = 4_096;
+/**
+ * People's looks at the tables, per turn of the datapath: so many rows are walked, then so many are made readable.
+ * Either takes about a millisecond at most (docs/performance.md).
+ */
+export const LOOK_ROWS = 4_096;
+export const LOOK_VIEWS = 256;
+/** Pairs of an address that `explain` shows. */
+export const EXPLAINED_PAIRS = 100;
 /** Errors to devices, and notices of each of the two kinds, per worker and second: they must not become a flood. */
 export const ERRORS_PER_SECOND = 200;

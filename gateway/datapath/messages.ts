@@ -47,10 +47,25 @@ export interface IdentityMessage {
 
 export type RememberedPeer = Remembered<GeId, TransformName>;
 
+/** Which flows or pairs. Addresses are canonical. */
+export interface Filter {
+  readonly device?: string;
+  readonly peer?: string;
+  readonly verdict?: Verdict;
+  /** How many are answered at most: those that were seen last. */
+  readonly limit: number;
+}
+
+/** Of the rows that match the ones seen last, in no order; `total` counts all that match. */
+export interface Latest<Row> {
+  readonly total: number;
+  readonly rows: readonly Row[];
+}
+
+/** `flows` and `pairs` take a worker several turns, one of them at a time: a newer one ends an older one. */
 export type Query =
   | { readonly what: 'status' }
-  | { readonly what: 'flows'; readonly limit: number }
-  | { readonly what: 'pairs'; readonly limit: number }
+  | { readonly what: 'flows' | 'pairs'; readonly filter: Filter }
   | { readonly what: 'explain'; readonly peer: string; readonly device?: string };
 
 export type ToWorker =
@@ -87,6 +102,8 @@ export interface WorkerStatus {
   readonly worker: number;
   readonly pairs: Readonly<Record<string, number>>;
   readonly flows: number;
+  /** That had to make room in a full table, since the start. */
+  readonly evicted: { readonly pairs: number; readonly flows: number };
   readonly negotiating: number;
   readonly held: { readonly frames: number; readonly bytes: number };
   readonly ports: readonly PortCounters[];

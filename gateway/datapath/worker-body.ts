@@ -14,11 +14,9 @@ import type { FromWorker, PolicySettings, ToWorker } from './messages.ts';
 
 export interface WorkerStart {
   readonly index: number;
-  readonly workers: number;
   readonly cipher: 'native' | 'noble';
   /** Tickets of `noble` keys cross threads in this. */
   readonly grants: SharedArrayBuffer | undefined;
-  readonly kind: 'bridge' | 'router';
   /** Descriptors, or numbers of main's libpcap ports, names and MTUs by PORT_*; -1 where a port is absent. */
   readonly fds: readonly number[];
   readonly names: readonly string[];
@@ -82,6 +80,17 @@ export class WorkerBody {
   turn(at = now()): void {
     this.datapath.turn(at);
     if (this.#news.length > 0) this.#tellNews();
+    if (this.#desk.busy) this.#goOn(at);
+  }
+
+  #goOn(at: Millis): void {
+    const answer = this.#desk.goOn(at);
+    if (answer !== undefined) this.#start.port.postMessage(answer);
+  }
+
+  /** When the next turn is due though nothing comes, ms. */
+  nextTimeout(): number {
+    return this.#desk.busy ? 0 : this.datapath.nextTimeout();
   }
 
   #tellNews(): void {
@@ -91,7 +100,7 @@ export class WorkerBody {
 
   /** How long nothing has to be done unless something comes, ms. */
   patience(): number {
-    return Math.max(0, Math.min(PATIENCE_MS, Math.ceil(this.datapath.nextTimeout() - now())));
+    return Math.max(0, Math.min(PATIENCE_MS, Math.ceil(this.nextTimeout() - now())));
   }
 
   close(): void {

@@ -70,7 +70,7 @@ function handOut(taken: number): void {
 function run(): void {
   const { datapath } = body;
   for (let running = true; running; ) {
-    clock[UNTIL] = datapath.nextTimeout();
+    clock[UNTIL] = body.nextTimeout();
     const taken = native.next(fds, PORTS + 1, ready, clock, datapath.slab, datapath.batch, datapath.most);
     const at = clock[NOW] as Millis;
     handOut(taken);

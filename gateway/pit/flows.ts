@@ -7,6 +7,7 @@ import { wordsText } from '#wire/address.ts';
 import { FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
 import { TCP_FIN, TCP_RST, TCP_SYN, tcpRepeatsSyn } from '#wire/tcp.ts';
 import { type FillRandom, HashIndex } from './index.ts';
+import { type AskedEnds, isBetween } from './look.ts';
 
 /**
  * A flow's record, 112 bytes: the key in 32-bit words, more words, then the same bytes seen as 64-bit floats.
@@ -51,8 +52,6 @@ export interface FlowView {
   /** 0 without ports; ICMP Echo has its identifier in both. */
   readonly devicePort: number;
   readonly peerPort: number;
-  /** Row of the pair the flow belongs to. */
-  readonly pair: number;
   readonly packetsOut: number;
   readonly packetsIn: number;
   /** Bytes of IP packets; a superpacket's headers count once. */
@@ -65,12 +64,16 @@ export interface FlowView {
   readonly tcp?: { readonly syn: boolean; readonly fin: boolean; readonly rst: boolean };
 }
 
-/** What `connectionsOf` asks of a pair. */
-export interface FlowsPair {
-  readonly row: number;
+/** The addresses of a pair, four words each. */
+export interface PairEnds {
   readonly device: Int32Array;
   readonly peer: Int32Array;
   readonly ipVersion: number;
+}
+
+/** What `connectionsOf` asks of a pair. */
+export interface FlowsPair extends PairEnds {
+  readonly row: number;
 }
 
 export interface FlowTableOptions {
@@ -89,7 +92,7 @@ export class FlowTable {
   readonly #index: HashIndex;
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
-  readonly #age = (row: number): number => this.#floats[row * FLOATS + LAST_SEEN];
+  readonly #age = (row: number): number => this.lastSeen(row);
   #cursor = 0;
   /** Row + 1 of the first in a pair's chain, by the pair's row; grows with the rows that pairs have. */
   #chains = new Int32Array(1_024);
@@ -103,6 +106,11 @@ export class FlowTable {
 
   get size(): number {
     return this.#index.size;
+  }
+
+  /** Rows ever used are below this. */
+  get rows(): number {
+    return this.#index.rows;
   }
 
   /**
@@ -195,14 +203,17 @@ export class FlowTable {
    * byte from the device. Its row may have been another pair's before. Control path: walks the pair's connections, and
    * ends behind `limit` of them.
    */
-  connectionsOf({ row: pair, device, peer, ipVersion }: FlowsPair, limit: number): Int32Array {
+  connectionsOf(of: FlowsPair, limit: number): Int32Array {
+    const { row: pair, ipVersion } = of;
+    /* Its addresses are made anew each time they are read. */
+    const ends = { device: of.device, peer: of.peer };
     const protocol = (ipVersion << 8) | PROTO_TCP;
     const found: number[] = [];
     const words = this.#words;
     for (let row = (this.#chains[pair] ?? 0) - 1; row >= 0 && found.length <= 2 * limit; ) {
       const at = row * WORDS;
       row = words[at + NEXT] - 1;
-      if (words[at + PROTOCOL] !== protocol || !isAt(words, at, device) || !isAt(words, at + PEER, peer)) continue;
+      if (words[at + PROTOCOL] !== protocol || !isBetween(words, at, ends)) continue;
       found.push(words[at + PORTS], words[at + SENT_UP_TO]);
     }
     return Int32Array.from(found);
@@ -259,11 +270,6 @@ export class FlowTable {
     this.#index.remove(row);
   }
 
-  /** Row of the pair a flow belongs to. */
-  pairOf(row: number): number {
-    return this.#words[row * WORDS + PAIR];
-  }
-
   /** Forgets idle flows among the next `budget` rows. Returns how many. */
   sweep(now: number, budget: number): number {
     const before = this.#index.size;
@@ -278,25 +284,28 @@ export class FlowTable {
     return before - this.#index.size;
   }
 
-  /** The `limit` flows seen last, the latest first. Control path: walks all rows once. */
-  views(limit: number): FlowView[] {
-    const rows: number[] = [];
-    /* Insertion into a short list: most rows are older than the list's last and cost one comparison. */
-    for (let row = 0; row < this.#index.rows && limit > 0; row++) {
-      if (!this.#index.isUsed(row)) continue;
-      const seen = this.#age(row);
-      if (rows.length === limit && seen <= this.#age(rows[limit - 1])) continue;
-      let low = 0;
-      let high = rows.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (this.#age(rows[middle]) >= seen) low = middle + 1;
-        else high = middle;
-      }
-      rows.splice(low, 0, row);
-      if (rows.length > limit) rows.pop();
-    }
-    return rows.map((row) => this.view(row));
+  /* ---- what people see: control path ------------------------------------------------------------------------- */
+
+  lastSeen(row: number): number {
+    return this.#floats[row * FLOATS + LAST_SEEN];
+  }
+
+  /** True for a used row of these ends. */
+  isOf(row: number, ends: AskedEnds): boolean {
+    return this.#index.isUsed(row) && isBetween(this.#words, row * WORDS, ends);
+  }
+
+  /**
+   * The ends of a used row, whose pair has the flow's verdict; none of its own, as the pair may have left, and its row
+   * be another's.
+   */
+  endsOf(row: number): PairEnds {
+    const at = row * WORDS;
+    return {
+      device: this.#words.subarray(at, at + PEER),
+      peer: this.#words.subarray(at + PEER, at + PORTS),
+      ipVersion: this.#words[at + PROTOCOL] >>> 8,
+    };
   }
 
   /** A used row as a plain object. */
@@ -312,7 +321,6 @@ export class FlowTable {
       protocol,
       devicePort: words[PORTS] >>> 16,
       peerPort: words[PORTS] & 0xffff,
-      pair: words[PAIR],
       packetsOut: floats[PACKETS],
       packetsIn: floats[PACKETS + 1],
       bytesOut: floats[BYTES],
@@ -322,9 +330,4 @@ export class FlowTable {
       ...(protocol === PROTO_TCP ? { tcp: { syn: seen(TCP_SYN), fin: seen(TCP_FIN), rst: seen(TCP_RST) } } : {}),
     };
   }
-}
-
-function isAt(words: Int32Array, at: number, address: Int32Array): boolean {
-  for (let word = 0; word < 4; word++) if (words[at + word] !== address[word]) return false;
-  return true;
 }

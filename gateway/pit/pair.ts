@@ -87,6 +87,10 @@ export class PairRecords {
   sends(at: number): boolean {
     return this.signed[at * BYTES + SENDS] >= 0;
   }
+
+  verdict(at: number): Verdict {
+    return VERDICTS[this.signed[at * BYTES + VERDICT]];
+  }
 }
 
 /** What few pairs have. */
@@ -152,7 +156,7 @@ export class Pair<T> {
   }
 
   get verdict(): Verdict {
-    return VERDICTS[this.#records.signed[this.#at * BYTES + VERDICT]];
+    return this.#records.verdict(this.#at);
   }
 
   set verdict(verdict: Verdict) {

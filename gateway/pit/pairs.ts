@@ -3,7 +3,8 @@
  * allocation. `T` is what the owner keeps per generation: its association. Owner: the worker.
  */
 import { type FillRandom, HashIndex } from './index.ts';
-import { KEY_VERSION, KEY_WORDS, Pair, PairRecords, PEER, WORDS } from './pair.ts';
+import { type AskedEnds, isBetween } from './look.ts';
+import { KEY_VERSION, KEY_WORDS, Pair, PairRecords, PEER, type Verdict, WORDS } from './pair.ts';
 
 /** Pairs that leave share memory: one by one it would cost an allocation each, in a flood one per packet. */
 const DEPARTED = 16;
@@ -68,6 +69,11 @@ export class PairTable<T> {
     return this.#pairs[row];
   }
 
+  /** Rows ever used are below this. */
+  get rows(): number {
+    return this.#index.rows;
+  }
+
   /** Forgets a pair of this table; nothing happens when it has left already. */
   remove(pair: Pair<T>): void {
     if (this.#pairs[pair.row] !== pair) return;
@@ -99,6 +105,28 @@ export class PairTable<T> {
 
   *values(): Generator<Pair<T>> {
     for (const pair of this.#pairs) if (pair !== undefined) yield pair;
+  }
+
+  /* ---- what people see: control path ------------------------------------------------------------------------- */
+
+  lastSeen(row: number): number {
+    return this.#records.lastSeen(row);
+  }
+
+  /** True for a used row of these addresses. */
+  isOf(row: number, ends: AskedEnds): boolean {
+    return this.#index.isUsed(row) && isBetween(this.#records.words, row * WORDS, ends);
+  }
+
+  /** How many pairs have each verdict; those that none has are left out. */
+  countByVerdict(): Partial<Record<Verdict, number>> {
+    const counts: Partial<Record<Verdict, number>> = {};
+    for (let row = 0; row < this.#index.rows; row++) {
+      if (!this.#index.isUsed(row)) continue;
+      const verdict = this.#records.verdict(row);
+      counts[verdict] = (counts[verdict] ?? 0) + 1;
+    }
+    return counts;
   }
 
   #setKey(device: Int32Array, peer: Int32Array, ipVersion: number): void {

@@ -1,6 +1,7 @@
 /** A gateway that exists only as answers: for tests of the API and of its clients. */
-import { type FlowFilter, type GatewayView, matching, type PairFilter } from '#api/view.ts';
+import type { GatewayView } from '#api/view.ts';
 import type { ExplainFacts, FlowView, GatewayEvent, PairView, StatusView } from '#api/views.ts';
+import type { Filter } from '#datapath/messages.ts';
 import type { GeId } from '#dprp/spec.ts';
 import { DROP, DROPS } from '#wire/drops.ts';
 
@@ -51,6 +52,7 @@ export const STATUS: StatusView = {
   cipher: 'native',
   pairs: { encrypt: 12, plain: 3 },
   flows: 57,
+  evicted: { pairs: 0, flows: 0 },
   held: { frames: 0, bytes: 0 },
   negotiation: { count: 15, medianMs: 0.41, maximumMs: 2.5 },
   domainKeyVersion: 5,
@@ -126,6 +128,16 @@ export interface FakeGateway extends GatewayView {
   onStop: () => void;
 }
 
+function matching<Row extends FlowView | PairView>(rows: readonly Row[], { device, peer, verdict, limit }: Filter) {
+  const all = rows.filter(
+    (row) =>
+      (device ?? row.device) === row.device &&
+      (peer ?? row.peer) === row.peer &&
+      (verdict ?? row.verdict) === row.verdict,
+  );
+  return { total: all.length, rows: all.slice(0, limit) };
+}
+
 export function fakeGateway(): FakeGateway {
   const listeners = new Set<(event: GatewayEvent) => void>();
   const asked: unknown[] = [];
@@ -155,12 +167,12 @@ export function fakeGateway(): FakeGateway {
     broken: false,
     onStop: () => undefined,
     status: () => answer('status', () => STATUS),
-    flows: (filter: FlowFilter) =>
+    flows: (filter) =>
       answer(filter, () => {
         const { total, rows } = matching(FLOWS, filter);
         return { total, flows: rows };
       }),
-    pairs: (filter: PairFilter) =>
+    pairs: (filter) =>
       answer(filter, () => {
         const { total, rows } = matching(PAIRS, filter);
         return { total, pairs: rows };

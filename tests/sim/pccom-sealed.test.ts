@@ -4,6 +4,7 @@ import { type FakeFrame, fakeFrame } from '#port/fake.ts';
 import { fold, pseudoHeaderSum } from '#wire/checksum.ts';
 import { ipv4SetTotalLength } from '#wire/ipv4.ts';
 import { GSO_UDP_L4, VNET_NEEDS_CSUM } from '#wire/record.ts';
+import { latestFlows } from '../kit/latest-flows.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
 import { parsed, read, udp } from '../kit/sim-frames.ts';
 import { arrivals, BACK, keyBoth, marked, OUT, pairOf, versions } from '../kit/sim-marked.ts';
@@ -121,7 +122,7 @@ describe('datagrams that were merged, and wait until MPIT comes', () => {
     world.run(1_000);
     const payloads = world.h2.left.collect().map(({ bytes }) => Buffer.from(read(bytes).payload).toString('latin1'));
     expect(payloads.join('')).toMatch(/^(marker-in-plaintext \d+\0+){2}$/);
-    const flow = world.b.datapath.flows.views(10).find(({ peerPort }) => peerPort === 1);
+    const flow = latestFlows(world.b.datapath.flows, 10).find(({ peerPort }) => peerPort === 1);
     expect([flow?.packetsIn, world.b.drops()]).toEqual([2, {}]);
   });
 });

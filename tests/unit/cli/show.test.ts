@@ -33,6 +33,18 @@ describe('status', () => {
     expect(lines).toContain('稼働時間          1日2時間');
   });
 
+  test('a full table says so', () => {
+    const status = { ...STATUS, evicted: { pairs: 3, flows: 1_234 } };
+    expect(showStatus(status, en)).toEqual(
+      expect.arrayContaining([
+        'Pairs         encrypted 12, plaintext 3, 3 made room in the full table',
+        'Flows         57, 1,234 made room in the full table',
+      ]),
+    );
+    expect(showStatus(status, ja)).toContain('フロー            57, 表が満杯のため1,234件を破棄');
+    expect(showStatus(STATUS, en)).toContain('Flows         57');
+  });
+
   test('a GMS from which nothing comes: why stands below', () => {
     const error = { en: 'no GMS address answers (192.0.2.9:8443)', ja: 'GMSのどのアドレスも応答しません' };
     const status = { ...STATUS, gms: { ...STATUS.gms, state: 'lost', error } } as const;

@@ -16,10 +16,8 @@ async function settings(workers: number, policy = POLICY): Promise<PoolStart> {
   const { createGrants } = await loadProviders('noble');
   const none = Array.from({ length: PORTS }, () => -1);
   return {
-    workers,
     cipher: 'noble',
     grants: createGrants(),
-    kind: 'bridge',
     fds: Array.from({ length: workers }, () => none),
     names: ['', '', ''],
     mtus: [0, 0, 0],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { latestFlows } from '#kit/latest-flows.ts';
 import { FlowTable } from '#pit/flows.ts';
 import { FORM_OTHER } from '#wire/frame.ts';
 import { GSO_TCPV4 } from '#wire/record.ts';
@@ -43,15 +44,24 @@ describe("a pair's connections", () => {
     const flows = table(60);
     const chance = chances(7);
     const pick = (n: number): number => Math.floor(chance() * n);
+    /** By the device's port: the pair that its flow was counted for last. */
+    const pairOf: number[] = [];
     for (let now = 0; now < 5_000; now++) {
       const pair = pick(10) === 0 ? 5_000 + pick(2) : pick(4);
-      flows.count(from(pick(90), pick(8) === 0 ? { tcpFlags: TCP_FIN } : {}), pair, true, now);
-      if (pick(5) === 0) flows.count(back({ destinationPort: pick(90) }), pair, false, now);
+      const count = (port: number, outward: boolean): void => {
+        pairOf[port] = pair;
+        const frame = outward
+          ? from(port, pick(8) === 0 ? { tcpFlags: TCP_FIN } : {})
+          : back({ destinationPort: port });
+        flows.count(frame, pair, outward, now);
+      };
+      count(pick(90), true);
+      if (pick(5) === 0) count(pick(90), false);
       if (pick(50) === 0) flows.sweep(now + pick(1_500), 20);
       if (pick(20) > 0) continue;
-      const views = flows.views(100).filter(({ packetsOut }) => packetsOut > 0);
+      const views = latestFlows(flows, 100).filter(({ packetsOut }) => packetsOut > 0);
       for (const of of [0, 1, 2, 3, 5_000, 5_001]) {
-        const ports = views.filter((view) => view.pair === of).map((view) => view.devicePort);
+        const ports = views.map((view) => view.devicePort).filter((port) => pairOf[port] === of);
         expect(connections(flows, of).map(([port]) => port)).toEqual(ports.sort((x, y) => x - y));
       }
     }
@@ -66,8 +76,8 @@ describe('a flow', () => {
     expect(flows.count(back({ l3End: 14 + 1500 }), 5, false, 20)).toBe(row);
     expect(flows.count(back({ l3End: 14 + 40 }), 5, false, 30)).toBe(row);
     expect(flows.size).toBe(1);
-    expect(flows.pairOf(row)).toBe(5);
-    expect(flows.views(10)).toEqual([
+    expect(flows.endsOf(row)).toEqual({ device: DEVICE, peer: PEER, ipVersion: 4 });
+    expect(latestFlows(flows, 10)).toEqual([
       {
         device: '10.0.0.1',
         peer: '10.0.0.2',
@@ -75,7 +85,6 @@ describe('a flow', () => {
         protocol: 6,
         devicePort: 1000,
         peerPort: 80,
-        pair: 5,
         packetsOut: 1,
         packetsIn: 2,
         bytesOut: 60,
@@ -102,30 +111,30 @@ describe('a flow', () => {
   test('high ports keep their numbers', () => {
     const flows = table();
     flows.count(out({ sourcePort: 65_535, destinationPort: 32_768 }), 0, true, 0);
-    expect(flows.views(1)[0]).toMatchObject({ devicePort: 65_535, peerPort: 32_768 });
+    expect(latestFlows(flows, 1)[0]).toMatchObject({ devicePort: 65_535, peerPort: 32_768 });
   });
 
   test('a superpacket counts as its segments', () => {
     const flows = table();
     flows.count(out({ gsoType: GSO_TCPV4, gsoSize: 1448, payloadLength: 1448 * 3 + 1, l3End: 14 + 4397 }), 0, true, 0);
-    expect(flows.views(1)[0]).toMatchObject({ packetsOut: 4, bytesOut: 4397 });
+    expect(latestFlows(flows, 1)[0]).toMatchObject({ packetsOut: 4, bytesOut: 4397 });
   });
 
   test('what is not TCP has no TCP state', () => {
     const flows = table();
     flows.count(out({ form: FORM_OTHER, protocol: 47, sourcePort: 0, destinationPort: 0 }), 0, true, 0);
-    expect(flows.views(1)[0]).not.toHaveProperty('tcp');
+    expect(latestFlows(flows, 1)[0]).not.toHaveProperty('tcp');
   });
 
   test('SYN, FIN and RST are remembered; a new SYN begins anew', () => {
     const flows = table();
     flows.count(out({ tcpFlags: TCP_SYN }), 0, true, 0);
     flows.count(back({ tcpFlags: TCP_FIN | TCP_ACK }), 0, false, 0);
-    expect(flows.views(1)[0].tcp).toEqual({ syn: true, fin: true, rst: false });
+    expect(latestFlows(flows, 1)[0].tcp).toEqual({ syn: true, fin: true, rst: false });
     flows.count(back({ tcpFlags: TCP_RST }), 0, false, 0);
-    expect(flows.views(1)[0].tcp).toEqual({ syn: true, fin: true, rst: true });
+    expect(latestFlows(flows, 1)[0].tcp).toEqual({ syn: true, fin: true, rst: true });
     flows.count(out({ tcpFlags: TCP_SYN }), 0, true, 0);
-    expect(flows.views(1)[0].tcp).toEqual({ syn: true, fin: false, rst: false });
+    expect(latestFlows(flows, 1)[0].tcp).toEqual({ syn: true, fin: false, rst: false });
   });
 });
 
@@ -183,7 +192,7 @@ describe('forgetting', () => {
     expect(flows.sweep(99, 100)).toBe(0);
     expect(flows.sweep(100, 100)).toBe(1);
     expect(flows.sweep(1000, 100)).toBe(1);
-    expect(flows.views(9).map((flow) => flow.devicePort)).toEqual([2]);
+    expect(latestFlows(flows, 9).map((flow) => flow.devicePort)).toEqual([2]);
   });
 
   test('a sweep looks at no more than its budget and goes on where it ended', () => {
@@ -200,7 +209,7 @@ describe('forgetting', () => {
     const row = flows.count(out({ tcpFlags: TCP_RST }), 3, true, 0);
     flows.sweep(5000, 10);
     expect(flows.count(out({ sourcePort: 9 }), 4, true, 6000)).toBe(row);
-    expect(flows.view(row)).toMatchObject({ pair: 4, packetsOut: 1, firstSeen: 6000, tcp: { rst: false } });
+    expect(flows.view(row)).toMatchObject({ packetsOut: 1, firstSeen: 6000, tcp: { rst: false } });
   });
 
   test('a full table lets an idle flow go, counts it, and keeps the busy ones', () => {
@@ -209,7 +218,7 @@ describe('forgetting', () => {
     flows.count(out({ sourcePort: 99 }), 0, true, 200);
     expect(flows.evicted).toBe(1);
     expect(flows.size).toBe(8);
-    expect(flows.views(9).map((flow) => flow.devicePort)).toEqual([99, 7, 6, 5, 4, 2, 1, 0]);
+    expect(latestFlows(flows, 9).map((flow) => flow.devicePort)).toEqual([99, 7, 6, 5, 4, 2, 1, 0]);
   });
 
   test('a flood of new flows never exceeds the capacity', () => {
@@ -220,11 +229,21 @@ describe('forgetting', () => {
   });
 });
 
-test('views gives the latest seen first, and no more than asked for', () => {
+test('a look finds the latest seen, and no more than asked for', () => {
   const flows = table();
   const seen = [50, 20, 90, 10, 70, 30];
   for (const now of seen) flows.count(out({ sourcePort: now }), 0, true, now);
-  expect(flows.views(3).map((flow) => flow.lastSeen)).toEqual([90, 70, 50]);
-  expect(flows.views(0)).toEqual([]);
-  expect(flows.views(100)).toHaveLength(6);
+  expect(latestFlows(flows, 3).map((flow) => flow.lastSeen)).toEqual([90, 70, 50]);
+  expect(latestFlows(flows, 0)).toEqual([]);
+  expect(latestFlows(flows, 100)).toHaveLength(6);
+});
+
+test('a row is told by its device, its peer, or both, and only while it is used', () => {
+  const flows = table();
+  const row = flows.count(out(), 0, true, 0);
+  const is = (device?: Int32Array, peer?: Int32Array) => flows.isOf(row, { device, peer });
+  expect([is(), is(DEVICE), is(undefined, PEER), is(DEVICE, PEER)]).toEqual([true, true, true, true]);
+  expect([is(PEER), is(undefined, DEVICE), is(DEVICE, DEVICE), is(PEER, PEER)]).toEqual([false, false, false, false]);
+  flows.sweep(5_000, 10);
+  expect(is()).toBe(false);
 });
