@@ -52,7 +52,6 @@ const sentences = {
   replayed: { en: 'the request was already made once', ja: '同じ要求がすでに行われています' },
   'too-many-requests': { en: 'too many requests: ask again later', ja: '要求が多すぎます。後で再試行してください' },
   removed: { en: 'the GMS removed this gateway', ja: 'このゲートウェイはGMSから削除されました' },
-  suspended: { en: 'the GMS suspended this gateway', ja: 'このゲートウェイはGMSで一時停止されています' },
   /* bundles */
   'bundle-unreadable': {
     en: 'a bundle cannot be opened: it was changed on its way or made for another gateway',
@@ -154,7 +153,6 @@ const STATUS: Partial<Record<GmsErrorCode, 401 | 403 | 404 | 409 | 410 | 429 | 5
   replayed: 401,
   'too-many-requests': 429,
   removed: 410,
-  suspended: 403,
   'group-exists': 409,
   'group-number-used': 409,
   'group-unknown': 404,

@@ -24,7 +24,7 @@ export class Authenticator {
     this.#gms = gms;
   }
 
-  /** @throws GmsError not-authenticated, clock, replayed, too-many-requests, removed, suspended */
+  /** @throws GmsError not-authenticated, clock, replayed, too-many-requests, removed */
   check({ header, method, path, body }: AuthenticatedRequest): Element {
     const signature = parseRequestSignature(header);
     const element = signature && this.#gms.store.get('element', signature.ge);
@@ -41,7 +41,6 @@ export class Authenticator {
     }
     this.#once(signature.ge, signature.nonce, signature.time, now);
     if (element.state === 'retired') throw new GmsError('removed');
-    if (element.state === 'suspended') throw new GmsError('suspended');
     return element;
   }
 

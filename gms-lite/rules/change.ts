@@ -50,11 +50,14 @@ export function touch(change: Change, ge: string): void {
   const element = change.tx.get('element', ge);
   if (element === undefined || element.state !== 'active' || change.touched.has(ge)) return;
   change.touched.add(ge);
-  change.tx.put('element', ge, {
-    ...element,
-    counter: element.counter + 1,
-    statementNotAfter: change.now + statementLifetime(policyOf(change.tx).offlineHours),
-  });
+  const statementNotAfter = change.now + statementLifetime(policyOf(change.tx).offlineHours);
+  const statementsEnd = Math.max(lastStatementEnd(element), statementNotAfter);
+  change.tx.put('element', ge, { ...element, counter: element.counter + 1, statementNotAfter, statementsEnd });
+}
+
+/** When the last of its statements has ended, those included that were replaced: lowered offline hours recall none. */
+export function lastStatementEnd({ statementsEnd, statementNotAfter }: Element): number {
+  return statementsEnd ?? statementNotAfter;
 }
 
 /** Appends to the audit. `before` and `after` are JSON of public facts. */

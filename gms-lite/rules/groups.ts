@@ -5,7 +5,7 @@ import { GmsError } from '#gms/errors.ts';
 import { STATEMENT_GROUPS } from '#wire/statement.ts';
 import { type Element, type Group, membershipId, numberId, revocationId, SITE } from '../store/records.ts';
 import type { Reader } from '../store/store.ts';
-import { activeElements, audit, type Change, siteOf, touch } from './change.ts';
+import { activeElements, audit, type Change, lastStatementEnd, siteOf, touch } from './change.ts';
 import { putNewVersion, rotate } from './keys.ts';
 import { nextDaily } from './schedule.ts';
 
@@ -98,7 +98,7 @@ export function removeMember(change: Change, group: Group, element: Element): vo
   tx.put('revocation', revocationId(group.number, element.id), {
     ge: element.id,
     group: group.number,
-    until: element.statementNotAfter,
+    until: lastStatementEnd(element),
   });
   touch(change, element.id);
   audit(change, 'remove member', `group ${group.name}`, { ge: element.id, name: element.name }, null);

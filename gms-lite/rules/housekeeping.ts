@@ -3,13 +3,14 @@ import type { Reader } from '../store/store.ts';
 import { activeElements, type Change, policyOf, statementLifetime } from './change.ts';
 import { forgetTokens, renewStatements } from './elements.ts';
 import { forgetRevocations } from './groups.ts';
-import { eraseExpired, rotate } from './keys.ts';
+import { eraseExpired, putTimesRight, rotate } from './keys.ts';
 
 export function keepHouse(change: Change): void {
   eraseExpired(change);
   for (const group of [...change.tx.list('group')]) {
     if (group.rotatesAt !== 0 && group.rotatesAt <= change.now) rotate(change, group.number, 'schedule');
   }
+  putTimesRight(change);
   renewStatements(change);
   forgetRevocations(change);
   forgetTokens(change);

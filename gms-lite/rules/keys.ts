@@ -3,7 +3,7 @@ import { DOMAIN, type GroupKey, keyId, numberId } from '../store/records.ts';
 import type { Reader } from '../store/store.ts';
 import { activeElements, audit, type Change, touch } from './change.ts';
 import { membersOf } from './groups.ts';
-import { nextDaily, overlap } from './schedule.ts';
+import { nextRotation, OVERLAP_LONGEST, overlap } from './schedule.ts';
 
 /** Newest first. */
 export function keysOf(tx: Reader, group: number): GroupKey[] {
@@ -29,10 +29,7 @@ export function rotate(change: Change, group: number, why: 'now' | 'schedule' | 
   const { tx, now } = change;
   const held = keysOf(tx, group);
   const record = tx.get('group', numberId(group));
-  const rotatesAt =
-    record?.rotation == null || (why !== 'schedule' && record.rotatesAt > now)
-      ? (record?.rotatesAt ?? 0)
-      : nextDaily(now, record.rotation.at, record.rotation.zone);
+  const rotatesAt = record?.rotation == null ? 0 : nextRotation(now, record.rotatesAt, record.rotation);
   if (record !== undefined && rotatesAt !== record.rotatesAt)
     tx.put('group', numberId(group), { ...record, rotatesAt });
 
@@ -45,20 +42,47 @@ export function rotate(change: Change, group: number, why: 'now' | 'schedule' | 
     else tx.remove('key', keyId(group, key.version));
   });
 
-  const members = group === DOMAIN ? activeElements(tx).map((e) => e.id) : membersOf(tx, group);
-  for (const ge of members) touch(change, ge);
+  touchMembers(change, group);
   audit(change, 'rotate', subjectOf(group, record?.name), { version: held[0]?.version }, { version, why });
   return version;
 }
 
 const subjectOf = (group: number, name: string | undefined): string => (group === DOMAIN ? 'domain' : `group ${name}`);
 
+/** Each of them gets a new bundle. */
+function touchMembers(change: Change, group: number): void {
+  const members = group === DOMAIN ? activeElements(change.tx).map((e) => e.id) : membersOf(change.tx, group);
+  for (const ge of members) touch(change, ge);
+}
+
 /** Erases versions whose overlap is over; their members get bundles without them. */
 export function eraseExpired(change: Change): void {
   for (const key of [...change.tx.list('key')]) {
     if (key.notAfter === 0 || key.notAfter > change.now) continue;
     change.tx.remove('key', keyId(key.group, key.version));
-    const members = key.group === DOMAIN ? activeElements(change.tx).map((e) => e.id) : membersOf(change.tx, key.group);
-    for (const ge of members) touch(change, ge);
+    touchMembers(change, key.group);
+  }
+}
+
+/** What a clock that ran ahead left behind: rotations and ends of overlaps that lie farther away than any can. */
+export function putTimesRight(change: Change): void {
+  const { tx, now } = change;
+  for (const group of [...tx.list('group')]) {
+    if (group.rotation === null) continue;
+    const rotatesAt = nextRotation(now, group.rotatesAt, group.rotation);
+    if (rotatesAt === group.rotatesAt) continue;
+    tx.put('group', numberId(group.number), { ...group, rotatesAt });
+    audit(
+      change,
+      'put rotation right',
+      subjectOf(group.number, group.name),
+      { at: group.rotatesAt },
+      { at: rotatesAt },
+    );
+  }
+  for (const key of [...tx.list('key')]) {
+    if (key.notAfter <= now + OVERLAP_LONGEST) continue;
+    tx.put('key', keyId(key.group, key.version), { ...key, notAfter: now + OVERLAP_LONGEST });
+    touchMembers(change, key.group);
   }
 }

@@ -21,13 +21,15 @@ export interface Element {
   readonly name: string;
   readonly kind: Kind;
   readonly mode: Mode;
-  readonly state: 'active' | 'suspended' | 'retired';
+  readonly state: 'active' | 'retired';
   /** Ed25519 and X25519 public keys, 32 bytes. */
   readonly signingKey: Uint8Array;
   readonly staticKey: Uint8Array;
   /** Counter of its bundle: grows whenever the bundle's content changes. */
   readonly counter: number;
   readonly statementNotAfter: number;
+  /** The latest end of any statement that it was ever given. Absent in stores made before: `statementNotAfter`. */
+  readonly statementsEnd?: number;
   readonly software: string;
   readonly enrolledAt: number;
   readonly lastSeen: number;
@@ -68,7 +70,7 @@ export interface Membership {
   readonly since: number;
 }
 
-/** A GE that left a group while its statement still names it. Id: group, GE. */
+/** A GE that left a group while a statement of it still names it. Id: group, GE. */
 export interface Revocation {
   readonly ge: string;
   readonly group: number;

@@ -114,6 +114,61 @@ describe('rotation', () => {
   });
 });
 
+describe('a clock that ran ahead and was put right', () => {
+  const YEAR = 365 * 86_400_000;
+  const daily = async () => (await world.admin<Schedule[]>('GET', '/groups')).find((group) => group.name === 'daily')!;
+  interface Schedule {
+    readonly name: string;
+    readonly rotatesAt: number;
+    readonly versions: readonly { readonly version: number; readonly notAfter: number }[];
+  }
+  beforeEach(() => world.admin('POST', '/groups', { name: 'daily', rotation: { at: '03:00', zone: 'Asia/Tokyo' } }));
+
+  it('leaves no date of its own: the schedule goes on, the overlap ends, members are told', async () => {
+    const a = await join('a', 'daily');
+    const before = (await daily()).rotatesAt;
+    await later(YEAR);
+    expect((await daily()).rotatesAt - before).toBeGreaterThan(300 * 86_400);
+    const told = counter(a);
+    await later(-YEAR);
+    const now = world.gms.seconds;
+    const { rotatesAt, versions: held } = await daily();
+    expect(rotatesAt).toBe(before);
+    expect(held.map((key) => key.version)).toEqual([2, 1]);
+    expect(held[1].notAfter).toBeLessThanOrEqual(now + 3600);
+    expect(counter(a)).toBeGreaterThan(told);
+    expect(content(a).groups[0].keys[1].notAfter).toBe(held[1].notAfter);
+    const settled = counter(a);
+    await keepHouseNow();
+    expect(counter(a)).toBe(settled);
+
+    await later(3_601_000);
+    expect(versions(a, 'daily')).toEqual([2]);
+    for (let day = 0; day < 5; day++) await later(86_400_000);
+    expect((await daily()).versions[0].version).toBe(7);
+  });
+
+  it('is put right by a rotation by hand as well, which does not wait for housekeeping', async () => {
+    const before = (await daily()).rotatesAt;
+    await later(YEAR);
+    world.advance(-YEAR);
+    await world.admin('POST', '/rotations', { group: 'daily' });
+    expect((await daily()).rotatesAt).toBe(before);
+  });
+
+  it('is no matter of a day that daylight saving makes longer', async () => {
+    const zone = 'Europe/Berlin';
+    world.advance(Date.parse('2030-10-26T02:30:00Z') - world.gms.now());
+    await world.admin('POST', '/groups', { name: 'long', rotation: { at: '04:20', zone } });
+    const group = async () => (await world.admin<Schedule[]>('GET', '/groups')).find(({ name }) => name === 'long')!;
+    const entries = [...world.gms.store.list('audit')].length;
+    expect(new Date((await group()).rotatesAt * 1000).toISOString()).toBe('2030-10-27T03:20:00.000Z');
+    await keepHouseNow();
+    expect(new Date((await group()).rotatesAt * 1000).toISOString()).toBe('2030-10-27T03:20:00.000Z');
+    expect([...world.gms.store.list('audit')].slice(entries).filter((e) => e.subject === 'group long')).toEqual([]);
+  });
+});
+
 describe('removal', () => {
   it('from a group: a new version at once, no overlap, the others told who is out', async () => {
     const [a, b] = [await join('a', 'plant', 'office'), await join('b', 'plant')];
@@ -156,6 +211,37 @@ describe('removal', () => {
     world.advance(120_000);
     await keepHouseNow();
     expect(content(b).revoked).toEqual([]);
+  });
+});
+
+describe('a revocation', () => {
+  it('lasts as long as any statement that named the group, also after the offline hours were lowered', async () => {
+    await world.admin('PATCH', '/policy', { offlineHours: 0 });
+    const [a, b] = [await join('a', 'plant'), await join('b', 'plant')];
+    const longest = world.gms.store.get('element', a)!.statementNotAfter;
+    await world.admin('PATCH', '/policy', { offlineHours: 24 });
+    expect(world.gms.store.get('element', a)!.statementNotAfter).toBeLessThan(longest);
+    await world.admin('DELETE', '/elements/a');
+    await later(8 * 86_400_000);
+    expect(content(b).revoked).toEqual([{ ge: a, group: 1, removed: true }]);
+    await later(longest * 1000 - world.gms.now() - 60_000);
+    expect(content(b).revoked).toHaveLength(1);
+    await later(120_000);
+    expect(content(b).revoked).toEqual([]);
+  });
+
+  it('of a gateway from a store made before lasts as long as the statement that is known', async () => {
+    const [a, b] = [await join('a', 'plant'), await join('b', 'plant')];
+    const { statementNotAfter } = world.gms.store.get('element', a)!;
+    await world.gms.store.transact((tx) => {
+      const { statementsEnd: _, ...before } = tx.get('element', a)!;
+      tx.put('element', a, before);
+    });
+    await world.admin('PATCH', '/policy', { offlineHours: 24 });
+    await world.admin('DELETE', '/groups/plant/members/a');
+    await later(8 * 86_400_000);
+    expect(content(b).revoked).toHaveLength(1);
+    expect([...world.gms.store.list('revocation')]).toMatchObject([{ ge: a, until: statementNotAfter }]);
   });
 });
 
