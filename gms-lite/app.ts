@@ -1,5 +1,5 @@
 /** The GMS's two applications as values: what gateways may ask, by TLS; what administrators may ask, on the socket. */
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { GmsError } from '#gms/errors.ts';
 import { TIME_HEADER } from '#gms/request.ts';
@@ -10,6 +10,23 @@ import { enrolRoutes } from './routes/enrol.ts';
 
 /** Largest body of a request, bytes. */
 const BODY_MAX = 64 * 1024;
+
+const limited = bodyLimit({
+  maxSize: BODY_MAX,
+  onError: () => {
+    throw new GmsError('body-too-long', { limit: BODY_MAX });
+  },
+});
+
+/** Reads the body before anything else does: one that breaks off, or is no body at all, is the sender's fault. */
+const wholeBody: MiddlewareHandler = async (c, next) => {
+  try {
+    await limited(c, async () => void (await c.req.text()));
+  } catch (error) {
+    throw error instanceof GmsError ? error : new GmsError('body-broken');
+  }
+  await next();
+};
 
 export interface AppDeps {
   readonly gms: Gms;
@@ -25,7 +42,7 @@ export interface App {
 export function createApp({ gms, report }: AppDeps): App {
   const frame = (): Hono =>
     new Hono()
-      .use(bodyLimit({ maxSize: BODY_MAX }))
+      .use(wholeBody)
       .use(async (c, next) => {
         await next();
         c.header(TIME_HEADER, String(gms.now()));

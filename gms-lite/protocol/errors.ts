@@ -51,6 +51,11 @@ const sentences = {
   },
   replayed: { en: 'the request was already made once', ja: '同じ要求がすでに行われています' },
   'too-many-requests': { en: 'too many requests: ask again later', ja: '要求が多すぎます。後で再試行してください' },
+  'body-too-long': {
+    en: 'the request is longer than {limit} bytes',
+    ja: '要求の本文が{limit}バイトを超えています',
+  },
+  'body-broken': { en: 'the request broke off in its body', ja: '要求の本文が途中で切れています' },
   removed: { en: 'the GMS removed this gateway', ja: 'このゲートウェイはGMSから削除されました' },
   /* bundles */
   'bundle-unreadable': {
@@ -144,7 +149,7 @@ export type GmsErrorCode = keyof typeof sentences;
 export type GmsErrorValues = Readonly<Record<string, string | number>>;
 
 /** HTTP status of an answer that bears the code; 400 for every other. */
-const STATUS: Partial<Record<GmsErrorCode, 401 | 403 | 404 | 409 | 410 | 429 | 500>> = {
+const STATUS: Partial<Record<GmsErrorCode, 401 | 403 | 404 | 409 | 410 | 413 | 429 | 500>> = {
   'token-unknown': 403,
   'token-expired': 403,
   'token-used': 403,
@@ -152,6 +157,7 @@ const STATUS: Partial<Record<GmsErrorCode, 401 | 403 | 404 | 409 | 410 | 429 | 5
   clock: 401,
   replayed: 401,
   'too-many-requests': 429,
+  'body-too-long': 413,
   removed: 410,
   'group-exists': 409,
   'group-number-used': 409,
@@ -186,7 +192,7 @@ export class GmsError extends Error {
     return { en: this.message, ja: gmsSentence(this.code, this.values, 'ja') };
   }
 
-  get status(): 400 | 401 | 403 | 404 | 409 | 410 | 429 | 500 {
+  get status(): 400 | 401 | 403 | 404 | 409 | 410 | 413 | 429 | 500 {
     return STATUS[this.code] ?? 400;
   }
 

@@ -11,7 +11,7 @@ import { GmsConnection } from '#keys/connection.ts';
 import { GmsSession } from '#keys/session.ts';
 import { type ServedGms, servedGms } from '#kit/gms-world.ts';
 
-const PATIENCE = { connect: 60, answer: 120, body: 120 };
+const PATIENCE = { connect: 500, answer: 500, body: 250 };
 
 /** A way between a gateway and the GMS that can be cut so that neither side is told. */
 async function cable(to: number) {
