@@ -355,7 +355,7 @@ export class Datapath {
     const pair = this.pairs.findOrAdd(device, peer, frame.ipVersion, now);
     pair.lastSeen = now;
     if (outward) pair.setOutwardLink(this.slab, frame);
-    else pair.setInwardLink(this.slab, frame);
+    else pair.guessOutwardLink(this.slab, frame);
     return pair;
   }
 
@@ -388,7 +388,7 @@ export class Datapath {
   #negotiation(now: Millis): void {
     const { frame, slab } = this;
     const request = frame.icmpType === (frame.ipVersion === 4 ? ICMP4_ECHO_REQUEST : ICMP6_ECHO_REQUEST);
-    this.pairs.findOrAdd(frame.destination, frame.source, frame.ipVersion, now).setInwardLink(slab, frame);
+    this.pairs.findOrAdd(frame.destination, frame.source, frame.ipVersion, now).guessOutwardLink(slab, frame);
     this.negotiator.receive(this.#replies.received(frame, request ? 'request' : 'reply'), now);
   }
 

@@ -7,23 +7,23 @@ import { copyLinkHeader, ETHER_HEADER, INLINE_TAGS_MAX, macSwap, VLAN_TAG } from
 import type { Frame } from '#wire/frame.ts';
 
 /**
- * A pair's record, 128 bytes: the key in 32-bit words, then the same bytes seen as signed bytes, floats and bytes.
+ * A pair's record, 104 bytes: the key in 32-bit words, then the same bytes seen as signed bytes, floats and bytes.
  *
- *    word 0        4      8         9                            10 … 17                         18        25       32
- *         +--------+------+---------+----------------------------+-------------------------------+---------+--------+
- *         | device | peer | version | verdict, sending and       | last seen, until, sent bare,  | link    | link   |
- *         |        |      |         | receiving form, switching  | none from outside before (ms) | outward | inward |
- *         +--------+------+---------+----------------------------+-------------------------------+---------+--------+
+ *    word 0        4      8         9                            10 … 17                         18        25  26
+ *         +--------+------+---------+----------------------------+-------------------------------+---------+---+
+ *         | device | peer | version | verdict, sending and       | last seen, until, sent bare,  | link    | – |
+ *         |        |      |         | receiving form, switching  | none from outside before (ms) | outward |   |
+ *         +--------+------+---------+----------------------------+-------------------------------+---------+---+
  *
- *    a link, 28 bytes:  | header, up to 22 | its length | 1: a tag stands beside the frame | its TCI | its TPID |
+ *    the link, 28 bytes:  | header, up to 22 | its length | 1: a tag stands beside the frame | its TCI | its TPID |
  *
  * Whatever every pair has stands in its record, what few have in an object of its own, made when it is needed. Measured
- * at a million pairs: 224 bytes each, index included; as objects with arrays of their own it was 1,453.
+ * at a million pairs: 201 bytes each, index included; as objects with arrays of their own it was 1,453.
  */
 export const PEER = 4;
 export const KEY_VERSION = 8;
 export const KEY_WORDS = 9;
-export const WORDS = 32;
+export const WORDS = 26;
 const FLOATS = WORDS / 2;
 const BYTES = WORDS * 4;
 
@@ -37,9 +37,8 @@ const LAST_SEEN = 5;
 const UNTIL = 6;
 const SENT_BARE_AT = 7;
 const INBOUND_NOT_BEFORE = 8;
-/** Columns as bytes, and places in a link. */
+/** Column as bytes, and places in the link. */
 const OUTWARD = 72;
-const INWARD = 100;
 const LINK_LENGTH = ETHER_HEADER + INLINE_TAGS_MAX * VLAN_TAG;
 const LINK_TAGGED = LINK_LENGTH + 1;
 const LINK_TCI = LINK_LENGTH + 2;
@@ -56,7 +55,7 @@ export const PLAIN_FORM = -2;
 const VERDICTS = ['unknown', 'negotiating', 'encrypt', 'plain', 'discard'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** The layer-2 header that frames of our own bear on one side of the gateway. */
+/** The layer-2 header that frames of our own to the peer bear. */
 export interface LinkHeader {
   readonly bytes: Uint8Array;
   /** 0 while no frame has shown it. */
@@ -226,32 +225,23 @@ export class Pair<T> {
     this.#records.floats[this.#at * FLOATS + INBOUND_NOT_BEFORE] = at;
   }
 
-  /** Toward the peer and toward the device; made anew: control path. */
+  /** Made anew: control path. */
   get outward(): LinkHeader {
     return linkAt(this.#records.bytes, this.#at * BYTES + OUTWARD);
   }
 
-  get inward(): LinkHeader {
-    return linkAt(this.#records.bytes, this.#at * BYTES + INWARD);
-  }
-
-  /**
-   * Learns from a parsed frame toward the peer how frames on this way are addressed. The way back is taken to be the
-   * same turned round until a frame shows it.
-   */
+  /** Learns from a parsed frame toward the peer how frames on this way are addressed. */
   setOutwardLink(slab: Uint8Array, frame: Frame): void {
-    const { bytes } = this.#records;
-    const at = this.#at * BYTES;
-    learn(bytes, at + OUTWARD, slab, frame);
-    if (bytes[at + INWARD + LINK_LENGTH] === 0) learnReverse(bytes, at + INWARD, slab, frame);
+    learn(this.#records.bytes, this.#at * BYTES + OUTWARD, slab, frame);
   }
 
-  /** The same from a frame toward the device. */
-  setInwardLink(slab: Uint8Array, frame: Frame): void {
+  /** From one toward the device: the same turned round, until one toward the peer shows it. */
+  guessOutwardLink(slab: Uint8Array, frame: Frame): void {
     const { bytes } = this.#records;
-    const at = this.#at * BYTES;
-    learn(bytes, at + INWARD, slab, frame);
-    if (bytes[at + OUTWARD + LINK_LENGTH] === 0) learnReverse(bytes, at + OUTWARD, slab, frame);
+    const at = this.#at * BYTES + OUTWARD;
+    if (bytes[at + LINK_LENGTH] > 0) return;
+    learn(bytes, at, slab, frame);
+    macSwap(bytes, at);
   }
 
   /* ---- what few pairs have ------------------------------------------------------------------------------------ */
@@ -346,11 +336,6 @@ function learn(bytes: Uint8Array, at: number, slab: Uint8Array, frame: Frame): v
   bytes[at + LINK_TCI + 1] = frame.vlanTci;
   bytes[at + LINK_TPID] = frame.vlanTpid >>> 8;
   bytes[at + LINK_TPID + 1] = frame.vlanTpid;
-}
-
-function learnReverse(bytes: Uint8Array, at: number, slab: Uint8Array, frame: Frame): void {
-  learn(bytes, at, slab, frame);
-  macSwap(bytes, at);
 }
 
 function linkAt(bytes: Uint8Array, at: number): LinkHeader {

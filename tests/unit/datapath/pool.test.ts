@@ -94,3 +94,13 @@ test('a pool that is stopped has ended its workers, and stops again without any'
   expect(await Promise.all(exits)).toEqual([0, 0]);
   await two.stop();
 });
+
+test('a look at the tables is found by itself, though nothing comes that would turn the workers', async () => {
+  const { pool: two } = pool();
+  await two.start(await settings(2));
+  const filter = { limit: 10 };
+  const nothing = { total: 0, rows: [] };
+  expect(await two.query({ what: 'flows', filter })).toEqual([nothing, nothing]);
+  expect(await two.query({ what: 'pairs', filter })).toEqual([nothing, nothing]);
+  await two.stop();
+});
