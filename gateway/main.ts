@@ -23,6 +23,7 @@ import { HostError } from '#host/problem.ts';
 import { linux } from '#host/system.ts';
 import { type HostEvent, watch } from '#host/watch.ts';
 import { KeyClient } from '#keys/client.ts';
+import { introduction } from '#keys/introduction.ts';
 import type { RememberedPeer as StoredPeer } from '#keys/peers.ts';
 import type { KeyRing } from '#keys/ring.ts';
 import type { KeyAlarm, KeyState } from '#keys/state.ts';
@@ -98,7 +99,8 @@ class Gateway {
     this.#grants = providers.createGrants();
     this.#provider = providers.create(this.#grants);
     this.#undo.push(() => this.#provider.close());
-    this.#keys = new KeyClient({ directory: stateDir, provider: this.#provider });
+    const { software } = introduction();
+    this.#keys = new KeyClient({ directory: stateDir, provider: this.#provider, software });
     const grant = (key: KeyIndex) => this.#provider.grant(key);
     if (config.port === 'pcap') {
       const ports = new PcapPorts(DATAPATH_MARK);
@@ -311,7 +313,7 @@ class Gateway {
     this.#enrolling = decodeToken(token).endpoints;
     this.#pool.setPolicy(this.#policy());
     try {
-      return await this.#keys.enrol(token, { kind: this.#config.kind, force });
+      return await this.#keys.enrol(token, { ...introduction(this.#config.kind), force });
     } finally {
       this.#enrolling = [];
       this.#pool.setPolicy(this.#policy());

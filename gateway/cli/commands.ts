@@ -40,7 +40,11 @@ export interface Surroundings {
   onStop(each: () => void): () => void;
   pause(ms: number): Promise<void>;
   start(options: { config: GatewayConfig; configText: string; stateDir: string; log: Log }): Promise<Running>;
-  enrol(token: string, stateDir: string, options: { force: boolean }): Promise<EnrolledView>;
+  enrol(
+    token: string,
+    stateDir: string,
+    options: { force: boolean; kind?: GatewayConfig['kind'] },
+  ): Promise<EnrolledView>;
   /** Makes the machine pass everything unprotected. */
   release(config: GatewayConfig): Promise<void>;
 }
@@ -116,12 +120,15 @@ export async function check(options: WithJson & { readonly config: string }, aro
 
 export interface EnrolOptions extends WithState, WithJson {
   readonly force?: boolean;
+  /** Says the kind of a gateway that does not run. */
+  readonly config?: string;
 }
 
 export async function enrol(argument: string, options: EnrolOptions, around: Surroundings): Promise<number> {
   const { say } = around;
   const token = (argument === '-' ? await around.input(say('enrol-paste')) : argument).trim();
   if (token === '') throw mistake(say('usage-token'));
+  const kind = options.config === undefined ? undefined : configFrom(options.config, around).config.kind;
   makeStateDir(options.state, around);
   const force = options.force === true;
   if (force) audit(options.state, { action: 'replace-enrolment' }, around);
@@ -132,7 +139,7 @@ export async function enrol(argument: string, options: EnrolOptions, around: Sur
     /* A running gateway has the store open, and fetches its keys at once. */
     done = running
       ? (await client.post<EnrolledView>('enrol', { token, force })).view
-      : await around.enrol(token, options.state, { force });
+      : await around.enrol(token, options.state, { force, ...(kind && { kind }) });
   } catch (error) {
     throw new Failure([say('enrol-failed', { why: wordsOf(error, say.language) })]);
   }

@@ -3,16 +3,15 @@
  * commands run in this process. Those are loaded when they are needed: `status` starts neither.
  */
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { languageOf } from '#terminal/language.ts';
 import type { Surroundings } from './commands.ts';
 import { sayIn } from './messages.ts';
 import { runCommandLine } from './program.ts';
 
-const { name: packageName, version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { name: string; version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 /** Characters of standard input that are read: a token is far shorter. */
 const MAX_INPUT = 16_384;
@@ -39,10 +38,12 @@ const around: Surroundings = {
   },
   pause: (ms) => pause(ms),
   start: async (options) => (await import('../main.ts')).startGateway(options),
-  enrol: async (token, stateDir, { force }) => {
-    const { enrol } = await import('#keys/enrol.ts');
-    const software = `${packageName} ${version}`;
-    return enrol(token, stateDir, { name: hostname(), software, force });
+  enrol: async (token, stateDir, { force, kind }) => {
+    const [{ enrol }, { introduction }] = await Promise.all([
+      import('#keys/enrol.ts'),
+      import('#keys/introduction.ts'),
+    ]);
+    return enrol(token, stateDir, { ...introduction(kind), force });
   },
   release: async (config) => {
     const [{ release }, { plan, survey }, { HostError }, { linux }] = await Promise.all([

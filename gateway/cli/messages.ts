@@ -38,6 +38,10 @@ export const messages = {
   'help-check': { en: 'check a configuration file; changes nothing', ja: '設定ファイルを検査する(何も変更しない)' },
   'help-events': { en: 'follow what happens until interrupted', ja: '発生したイベントを表示し続ける(中断するまで)' },
   'help-version': { en: 'show the version', ja: 'バージョンを表示する' },
+  'option-enrol-config': {
+    en: 'configuration file, from which the GMS learns the kind of a gateway that is not running',
+    ja: '設定ファイル(停止中のゲートウェイの種別をGMSに伝える)',
+  },
   'option-config': { en: 'configuration file', ja: '設定ファイル' },
   'option-state': {
     en: 'state directory (if not given: {default})',

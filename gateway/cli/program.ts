@@ -68,6 +68,7 @@ function build(version: string, around: Surroundings, done: (exitCode: number) =
     .action(async (options) => done(await commands.run(full<commands.RunOptions>(options), around)));
   withJson(withState(command('enrol', 'help-enrol')))
     .argument('<token>', say('argument-token'))
+    .option('--config <file>', say('option-enrol-config'))
     .option('--force', say('option-force'))
     .action(async (token: string, options) =>
       done(await commands.enrol(token, full<commands.EnrolOptions>(options), around)),

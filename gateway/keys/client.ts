@@ -69,7 +69,6 @@ export class KeyClient extends EventEmitter<KeyEvents> {
   #fetching: Promise<void> | undefined;
   #fetchAgain = false;
   #lastFetch = Number.NEGATIVE_INFINITY;
-  #acknowledged: string | undefined;
   readonly #fetchPauses: Backoff;
   #contactWritten = 0;
   #running = false;
@@ -146,10 +145,7 @@ export class KeyClient extends EventEmitter<KeyEvents> {
 
   /** Enrols, with the client's own store, and starts. @throws GmsError as `enrol` */
   async enrol(token: string, options: EnrolOptions = {}): Promise<StoredIdentity> {
-    const identity = await enrolInto(this.#store, token, {
-      ...(this.#software === undefined ? {} : { software: this.#software }),
-      ...options,
-    });
+    const identity = await enrolInto(this.#store, token, options);
     this.#leave();
     await this.#fetching;
     await this.start();
@@ -196,7 +192,6 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#ring = undefined;
     this.#contact = undefined;
     this.#keys = 'none';
-    this.#acknowledged = undefined;
   }
 
   #release(keys: readonly KeyIndex[]): void {
@@ -356,19 +351,8 @@ export class KeyClient extends EventEmitter<KeyEvents> {
       if (this.#running) this.#fetchFailed(error);
       return;
     }
-    await this.#acknowledge();
-  }
-
-  async #acknowledge(): Promise<void> {
-    const sequence = this.#loaded?.metadata.sequence;
-    if (sequence === undefined || this.#acknowledged === sequenceText(sequence)) return;
-    const body = new TextEncoder().encode(JSON.stringify({ sequence, software: this.#software }));
-    try {
-      await this.#session!.ask('POST', PATHS.acknowledge, body);
-      this.#acknowledged = sequenceText(sequence);
-    } catch {
-      /* Said again after the next fetch; the ring is in use all the same. */
-    }
+    const held = this.#loaded?.metadata.sequence;
+    if (held !== undefined) await this.#session!.acknowledge(held, this.#software);
   }
 
   /** The stream may live on: asking again does not wait for its end. */

@@ -1,7 +1,7 @@
 /** Signed requests of one enrolled gateway, and the GMS's time, which every answer over the pinned connection tells. */
 import type { KeyObject } from 'node:crypto';
 import { BUNDLE_MAX } from '#gms/bundle.ts';
-import { HEARTBEAT_MS, PATHS } from '#gms/delivery.ts';
+import { HEARTBEAT_MS, PATHS, type Sequence, sequenceText } from '#gms/delivery.ts';
 import { type Endpoint, formatEndpoint } from '#gms/endpoint.ts';
 import { GmsError } from '#gms/errors.ts';
 import { signRequest, TIME_HEADER } from '#gms/request.ts';
@@ -29,6 +29,7 @@ export class GmsSession {
   /** GMS time (ms since 1970) and our monotonic time at one moment. */
   #time: { readonly gms: number; readonly monotonic: number } | undefined;
   #endStream: (() => void) | undefined;
+  #acknowledged: string | undefined;
   /** The address that answered last. */
   address: string | undefined;
 
@@ -74,6 +75,18 @@ export class GmsSession {
       const refusal = refusalOf(answer.body, answer.status);
       if (refusal.code !== 'clock' || attempt > 0) throw refusal;
       this.#learnTime(answer.headers);
+    }
+  }
+
+  /** Says once that this bundle is in use; what could not be said is said by the next call. Never rejected. */
+  async acknowledge(sequence: Sequence, software: string | undefined): Promise<void> {
+    if (this.#acknowledged === sequenceText(sequence)) return;
+    const body = new TextEncoder().encode(JSON.stringify({ sequence, software }));
+    try {
+      await this.ask('POST', PATHS.acknowledge, body);
+      this.#acknowledged = sequenceText(sequence);
+    } catch {
+      /* The bundle is in use all the same. */
     }
   }
 

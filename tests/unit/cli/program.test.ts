@@ -200,6 +200,13 @@ describe('enrol', () => {
     expect(out).toEqual(['Enrolled as press-7 (GE 00112233445566aa).', expect.stringContaining('use "run"')]);
   });
 
+  test('learns the kind from the configuration file when one is named', async () => {
+    expect(await gateway(['enrol', 'TOKEN', '--state', state, '--config', config])).toBe(0);
+    expect(outside.enrol).toHaveBeenCalledWith('TOKEN', state, { force: false, kind: 'router' });
+    expect(await gateway(['enrol', 'TOKEN', '--state', state, '--config', join(folder, 'none.yaml')])).toBe(2);
+    expect(outside.enrol).toHaveBeenCalledOnce();
+  });
+
   test('reads the token from standard input, and refuses an empty one', async () => {
     expect(await gateway(['enrol', '-', '--state', state, '--json'])).toBe(0);
     expect(outside.enrol).toHaveBeenCalledWith('token-from-input', state, { force: false });

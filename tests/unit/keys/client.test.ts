@@ -272,6 +272,17 @@ describe('while running', () => {
     expect(await gms.admin('GET', '/elements')).toMatchObject([{ name: 'a', current: true, software: 'test 1' }]);
   });
 
+  it('what the GMS learnt at the enrolment stays when a client has nothing to say of itself', async () => {
+    const { directory, remove } = temporary();
+    cleanups.push(remove);
+    await enrol(await gms.token({ name: 'a' }), directory, { software: 'told 1' });
+    const silent = new KeyClient({ directory, provider: createNobleProvider(), clock: new FakeClock() });
+    cleanups.push(() => silent.stop());
+    await silent.start();
+    await gms.gms.writeSightings();
+    expect(await gms.admin('GET', '/elements')).toMatchObject([{ current: true, software: 'told 1' }]);
+  });
+
   it('a removal tells the others, and takes the keys from the removed one', async () => {
     const [a, b] = [await gateway('a', 'plant'), await gateway('b', 'plant')];
     for (const { client } of [a, b]) await client.start();
