@@ -1,135 +1,16 @@
 /** The key client against a real GMS on loopback, with a clock that the test moves. */
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PATHS } from '#gms/delivery.ts';
 import { KeyClient } from '#keys/client.ts';
-import type { Clock } from '#keys/clock.ts';
 import { enrol } from '#keys/enrol.ts';
-import type { KeyRing } from '#keys/ring.ts';
-import type { KeyAlarm, KeyState } from '#keys/state.ts';
+import { findSecret, servedGms, temporary } from '#kit/gms-world.ts';
 import { MESSAGE_NONCE_LENGTH } from '#transform/cipher.ts';
 import { createNobleProvider } from '#transform/providers/noble.ts';
 import { decodeStatement } from '#wire/statement.ts';
-import { findSecret, type ServedGms, servedGms, temporary } from '../../kit/gms-world.ts';
-
-/** Timers fire when the test moves time over them, in their order. */
-class FakeClock implements Clock {
-  #now = 0;
-  readonly #epoch: number;
-  #timers: { at: number; call: () => void }[] = [];
-  readonly #armed = new EventEmitter();
-
-  /** A box whose own clock runs ahead by so much. */
-  constructor(aheadMs = 0) {
-    this.#epoch = Date.now() + aheadMs;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  wall(): number {
-    return this.#epoch + this.#now;
-  }
-
-  after(ms: number, call: () => void): () => void {
-    const timer = { at: this.#now + ms, call };
-    this.#timers.push(timer);
-    this.#armed.emit('timer');
-    return () => {
-      this.#timers = this.#timers.filter((t) => t !== timer);
-    };
-  }
-
-  /** Fulfilled when the client waits for its next attempt: for less than a minute. */
-  async pausing(): Promise<void> {
-    while (!this.#timers.some((t) => t.at - this.#now < 60_000)) await once(this.#armed, 'timer');
-  }
-
-  advance(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const due = this.#timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((t) => t !== due);
-      this.#now = Math.max(this.#now, due.at);
-      due.call();
-    }
-    this.#now = end;
-  }
-}
-
-class Gateway {
-  readonly directory: string;
-  readonly clock: FakeClock;
-  readonly provider = createNobleProvider();
-  readonly client: KeyClient;
-  readonly alarms: KeyAlarm[] = [];
-  readonly rings: (KeyRing | undefined)[] = [];
-
-  constructor(directory: string, clock: FakeClock) {
-    this.directory = directory;
-    this.clock = clock;
-    const { provider } = this;
-    const patience = { connect: 3000, answer: 3000, body: 100 };
-    const told = { random: () => 0, graceMs: 10_000, software: 'test 1', patience };
-    this.client = new KeyClient({ directory, provider, clock, ...told });
-    this.client.on('alarm', (alarm) => this.alarms.push(alarm));
-    this.client.on('ring', (ring) => this.rings.push(ring));
-  }
-
-  /** Waits for the first ring for which `fits` holds. */
-  async ring(fits: (ring: KeyRing) => boolean): Promise<KeyRing> {
-    for (;;) {
-      const { ring } = this.client;
-      if (ring !== undefined && fits(ring)) return ring;
-      await once(this.client, 'ring');
-    }
-  }
-
-  async state(fits: (state: KeyState) => boolean): Promise<KeyState> {
-    while (!fits(this.client.state)) await once(this.client, 'state');
-    return this.client.state;
-  }
-}
-
-let gms: ServedGms;
-const cleanups: (() => Promise<void> | void)[] = [];
-beforeEach(async () => {
-  gms = await servedGms();
-  await gms.admin('POST', '/groups', { name: 'plant' });
-});
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  await gms.close();
-});
-
-/** A gateway, enrolled, its client not yet started. */
-async function gateway(name: string, ...groups: string[]): Promise<Gateway> {
-  const { directory, remove } = temporary();
-  cleanups.push(remove);
-  await enrol(await gms.token({ name, groups }), directory);
-  return reborn(directory);
-}
-
-/** A process that begins with what the directory holds. */
-function reborn(directory: string, clock = new FakeClock()): Gateway {
-  const made = new Gateway(directory, clock);
-  let stopped = false;
-  const { client } = made;
-  const stop = client.stop.bind(client);
-  client.stop = async () => {
-    if (!stopped) await stop();
-    stopped = true;
-  };
-  cleanups.push(() => client.stop());
-  return made;
-}
-
-const versionsOf = (ring: KeyRing, group = 'plant') =>
-  ring.groups.find((g) => g.name === group)?.keys.map((key) => key.version);
+import { cleanups, FakeClock, gateway, gms, reborn, versionsOf } from './client-scene.ts';
 
 describe('at start', () => {
   it('one request brings the ring, and both members hold the same keys', async () => {
@@ -205,30 +86,6 @@ describe('at start', () => {
     gms.advance(40 * 365 * 86_400_000);
     await a.client.start();
     expect(a.client.ring!.issuedAt * 1000).toBeGreaterThan(Date.now() + 39 * 365 * 86_400_000);
-  });
-});
-
-describe('a box whose clock ran ahead while it was off', () => {
-  it.each([
-    [0, 'valid'],
-    [720, 'expired'],
-  ])('judges by the time of the GMS as soon as it is told; offline hours %i', async (offlineHours, before) => {
-    await gms.admin('PATCH', '/policy', { offlineHours });
-    const first = await gateway('a', 'plant');
-    await first.client.start();
-    const { sequence } = first.client.ring!;
-    await first.client.stop();
-
-    const again = reborn(first.directory, new FakeClock(11 * 365 * 86_400_000));
-    const states: string[] = [];
-    again.client.on('state', ({ keys }) => states.push(keys));
-    await again.client.start();
-    const ring = again.client.ring!;
-    expect([states[0], ring.sequence]).toEqual([before, sequence]);
-    expect(Math.abs(ring.issuedAt * 1000 - gms.gms.now())).toBeLessThan(60_000);
-    expect(decodeStatement(ring.statement)!.notAfter).toBeGreaterThan(ring.issuedAt);
-    /* Nothing was made anew that was right. */
-    expect(again.rings.filter((each) => each !== undefined)).toHaveLength(offlineHours === 0 ? 2 : 1);
   });
 });
 
@@ -340,122 +197,6 @@ describe('while running', () => {
     await gms.admin('PATCH', '/policy', { forgetPeers: true });
     await told;
     expect(a.client.peers.list()).toEqual([]);
-  });
-});
-
-/** Every bundle that is asked for, and what becomes of the request; the rest reaches the GMS. */
-function bundlesBecome(answer: (genuine: () => Promise<Response>) => Promise<Response>): { asked: number } {
-  const counted = { asked: 0 };
-  gms.intercept = (request, genuine) => {
-    if (!request.url.endsWith(PATHS.bundle)) return genuine();
-    counted.asked++;
-    return answer(genuine);
-  };
-  return counted;
-}
-
-describe('a fetch that fails while the stream lives', () => {
-  it('is tried again after one second, two, four; status says so meanwhile', async () => {
-    const a = await gateway('a', 'plant');
-    await a.client.start();
-    await a.state((state) => state.connected);
-    const bundles = bundlesBecome(async () => new Response('cut', { status: 502 }));
-    await gms.admin('POST', '/rotations', { group: 'plant' });
-    await a.state((state) => state.error !== undefined);
-    expect(a.client.state).toMatchObject({ connected: false, keys: 'valid', error: { code: 'bad-answer' } });
-    for (const pause of [1000, 2000]) {
-      a.clock.advance(pause - 1);
-      const asked = bundles.asked;
-      const failed = once(a.client, 'state');
-      a.clock.advance(1);
-      await failed;
-      expect(bundles.asked).toBe(asked + 1);
-    }
-    gms.intercept = undefined;
-    a.clock.advance(4000);
-    await a.ring((ring) => versionsOf(ring)?.[0] === 2);
-    expect(await a.state((state) => state.connected)).toMatchObject({ error: undefined });
-  });
-
-  it('as one whose answer stalls in the middle, is given up, and the rotation arrives after all', async () => {
-    const a = await gateway('a', 'plant');
-    await a.client.start();
-    await a.state((state) => state.connected);
-    bundlesBecome(async (genuine) => {
-      const bytes = new Uint8Array(await (await genuine()).arrayBuffer());
-      return new Response(new ReadableStream({ start: (c) => c.enqueue(bytes.subarray(0, 100)) }));
-    });
-    await gms.admin('POST', '/rotations', { group: 'plant' });
-    await a.state((state) => state.error?.code === 'gms-unreachable');
-    gms.intercept = undefined;
-    a.clock.advance(1000);
-    await a.ring((ring) => versionsOf(ring)?.[0] === 2);
-  });
-
-  it('is no contact: heartbeats count only while what the stream announced is here', async () => {
-    await gms.admin('PATCH', '/policy', { offlineHours: 24 });
-    const a = await gateway('a', 'plant');
-    const begun = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>();
-    const asked = new EventEmitter();
-    let blocked = false;
-    gms.intercept = async (request, genuine) => {
-      if (request.url.endsWith(PATHS.events)) {
-        return new Response(new ReadableStream<Uint8Array>({ start: (c) => begun.resolve(c) }));
-      }
-      if (!blocked) return genuine();
-      asked.emit('bundle');
-      return new Response('cut', { status: 502 });
-    };
-    await a.client.start();
-    const stream = await begun.promise;
-    const say = (text: string): void => stream.enqueue(new TextEncoder().encode(text));
-    const { sequence } = a.client.ring!;
-    const announce = (counter: number): void => {
-      say(`event: bundle\ndata: ${JSON.stringify({ ...sequence, counter })}\n\n`);
-    };
-    const atStart = a.client.state.lastContact!;
-    a.clock.advance(5000);
-    announce(sequence.counter);
-    while (a.client.state.lastContact === atStart) await new Promise(setImmediate);
-    const held = a.client.state.lastContact!;
-    expect(held - atStart).toBeGreaterThanOrEqual(5000);
-
-    blocked = true;
-    for (const newer of [1, 2, 3]) {
-      a.clock.advance(100);
-      const tried = once(asked, 'bundle');
-      announce(sequence.counter + newer);
-      say(':\n\n');
-      await tried;
-      await a.state((state) => state.error !== undefined);
-      expect(a.client.state.lastContact).toBe(held);
-    }
-    expect(a.client.state).toMatchObject({ connected: false, keys: 'valid' });
-  });
-});
-
-describe('keys without the GMS', () => {
-  it('count for the offline hours, over a restart too, and again after the next contact', async () => {
-    await gms.admin('PATCH', '/policy', { offlineHours: 24 });
-    const a = await gateway('a', 'plant');
-    await a.client.start();
-    await a.state((state) => state.connected);
-    await gms.vanish();
-    await a.state((state) => !state.connected);
-    a.clock.advance(23 * 3_600_000);
-    expect(a.client.state.keys).toBe('valid');
-    a.clock.advance(2 * 3_600_000);
-    expect([a.client.state.keys, a.client.ring, a.rings.at(-1)]).toEqual(['expired', undefined, undefined]);
-    await a.client.stop();
-
-    const later = reborn(a.directory, a.clock);
-    await later.client.start();
-    expect([later.client.state.keys, later.client.ring]).toEqual(['expired', undefined]);
-    await later.clock.pausing();
-    await gms.appear();
-    const back = later.ring(() => true);
-    later.clock.advance(59_000);
-    expect(versionsOf(await back)).toEqual([1]);
   });
 });
 
