@@ -1,7 +1,8 @@
 /**
  * A running gateway: config → parts → wiring in the order of a packet's way → run → stop in reverse.
  *
- *   API socket (one gateway per state directory) → host: drops, ports → sockets → workers → traffic in → keys
+ *   API socket (one gateway per state directory) → host: drops, ports → sockets → workers → stored keys → traffic in
+ *   → host watch → GMS
  *
  * Stopping leaves the drops where they are: nothing passes until the next start, or until somebody releases.
  */
@@ -24,14 +25,13 @@ import { linux } from '#host/system.ts';
 import { type HostEvent, watch } from '#host/watch.ts';
 import { KeyClient } from '#keys/client.ts';
 import { introduction } from '#keys/introduction.ts';
-import type { RememberedPeer as StoredPeer } from '#keys/peers.ts';
 import type { KeyRing } from '#keys/ring.ts';
 import type { KeyAlarm, KeyState } from '#keys/state.ts';
 import type { StoredIdentity } from '#keys/store.ts';
 import { native } from '#native/native.ts';
 import type { CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { loadProviders, type Providers } from '#transform/providers/load.ts';
-import { addressFromText, addressText } from '#wire/address.ts';
+import { addressFromText } from '#wire/address.ts';
 import { macFromText, macNumber } from '#wire/ethernet.ts';
 import { PORT_INNER, PORT_MGMT, PORT_OUTER } from '#wire/record.ts';
 import { lockedMemoryFault, portFault } from './faults.ts';
@@ -39,6 +39,7 @@ import { settleDown } from './footprint.ts';
 import { warnOfMemory } from './locked-memory.ts';
 import type { Log } from './log.ts';
 import { GatewayReport } from './view.ts';
+import { asRemembered, identityOf } from './worker-keys.ts';
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -63,7 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await gateway.start();
   } catch (error) {
     await gateway.close();
-    throw lockedMemoryFault(error);
+    if (!gateway.wasAsked) throw lockedMemoryFault(error);
   }
   return { stopped: gateway.stopped, stop: () => gateway.stop('stopped by a signal') };
 }
@@ -86,7 +87,10 @@ class Gateway {
   /** Undone in reverse by `close`. */
   readonly #undo: (() => Promise<void> | void)[] = [];
   readonly #ended = Promise.withResolvers<number>();
+  #closing: Promise<void> = Promise.resolve();
   #state: GatewayState = 'starting';
+  /** Somebody wanted it to stop. */
+  wasAsked = false;
   #ring: KeyRing | undefined;
   /** GMS addresses of a token that is being used: a router must reach them before it has keys. */
   #enrolling: readonly { readonly address: string; readonly port: number }[] = [];
@@ -132,33 +136,42 @@ class Gateway {
   async start(): Promise<void> {
     /* Main's memory for keys is had now: without it the first keys would be lost. */
     this.#provider.release(this.#provider.generateKeyPair().secret);
-    this.#undo.push(() => this.#keys.stop());
+    this.#opened(() => this.#keys.stop());
     const app = createApp(this.#report, (error) => this.#log.error({ error }, 'the API failed'));
     const serving = await serveApi(app, apiSocket(this.#stateDir));
-    this.#undo.push(() => serving.close());
+    this.#opened(() => serving.close());
 
     warnOfMemory('locked-memory', this.#config, this.#log, this.#report);
     const hostPlan = plan(this.#config, await survey(linux));
     const applied = await apply(hostPlan);
     for (const warning of applied.warnings) this.#log.warn({ warning }, 'a route could not be restored');
-    this.#undo.push(() => shutdown(hostPlan));
+    this.#opened(() => shutdown(hostPlan));
     const { outer, inner, mgmt, mtu } = applied.ports;
     this.#setPort(PORT_OUTER, outer, mtu);
     this.#setPort(PORT_INNER, inner, mtu);
     if (mgmt !== undefined) this.#setPort(PORT_MGMT, mgmt, mtu);
 
     await this.#startWorkers(hostPlan);
-    const watching = await watch(hostPlan, applied.ports, (event) => this.#hostEvent(event));
-    this.#undo.push(() => watching.close());
-
     this.#keys.on('ring', (ring) => this.#newRing(ring));
     this.#keys.on('alarm', (alarm) => this.#keyAlarm(alarm));
     this.#keys.on('forget-peers', () => this.#pool.broadcast({ type: 'forget', peer: undefined }));
     this.#watchContact();
-    this.#setState(this.#config.withoutKeys);
+    this.#keys.load();
+    /* Nothing comes in before each worker has keys, policy and peers: it answers once it has done what it was told. */
+    await this.#pool.query({ what: 'status' });
+    this.#sockets.admit([PORT_OUTER, PORT_INNER, PORT_MGMT]);
+    this.#setState(this.#ring === undefined ? this.#config.withoutKeys : 'running');
+    const watching = await watch(hostPlan, applied.ports, (event) => this.#hostEvent(event));
+    this.#opened(() => watching.close());
     await this.#keys.start();
     settleDown();
     this.#log.info({ state: this.#state, outer, inner, workers: this.#config.workers }, 'the gateway runs');
+  }
+
+  /** `undo` closes what was opened. Who is to end while it starts does not go on: nobody would close what follows. */
+  #opened(undo: () => Promise<void> | void): void {
+    this.#undo.push(undo);
+    if (this.#state === 'stopping') throw new Error('the gateway was stopped while it started');
   }
 
   /* ---- ports and workers ------------------------------------------------------------------------------------ */
@@ -173,8 +186,8 @@ class Gateway {
   }
 
   async #startWorkers(hostPlan: HostPlan): Promise<void> {
-    this.#undo.push(() => this.#sockets.closeAll());
-    this.#undo.push(() => this.#pool.stop());
+    this.#opened(() => this.#sockets.closeAll());
+    this.#opened(() => this.#pool.stop());
     this.#pool.on('news', (message) => this.#workerNews(message));
     this.#pool.on('failed', (error, worker) => this.#workerFailed(error, worker));
     await this.#pool.start({
@@ -188,7 +201,6 @@ class Gateway {
     });
     const peers = this.#keys.peers.list().map(asRemembered);
     if (peers.length > 0) this.#pool.broadcast({ type: 'remembered', peers });
-    this.#sockets.admit([PORT_OUTER, PORT_INNER, PORT_MGMT]);
   }
 
   #mtus(): number[] {
@@ -206,6 +218,9 @@ class Gateway {
         break;
       case 'carrier':
         this.#portState(ROLES.indexOf(event.port), event.up ? 'up' : 'down');
+        break;
+      case 'mtu':
+        this.#newMtu(event.mtu);
         break;
       case 'drops-restored':
         this.#log.warn({ ports: event.names }, 'somebody had removed the drop rules; they are back');
@@ -239,6 +254,14 @@ class Gateway {
     this.#sockets.admit([role]);
     this.#portState(role, 'up');
     this.#log.info({ port: name }, 'a port is back');
+  }
+
+  #newMtu(mtu: number): void {
+    this.#ports.forEach((port, role) => {
+      if (port !== undefined) this.#ports[role] = { ...port, mtu };
+    });
+    this.#log.info({ mtu }, 'the ports have another MTU');
+    this.#pool.setPorts(this.#sockets.all(), this.#mtus());
   }
 
   #portState(role: number, state: PortView['state']): void {
@@ -290,7 +313,7 @@ class Gateway {
     this.#ring = ring;
     this.#pool.setPolicy(this.#policy());
     this.#pool.setIdentity(ring && identityOf(ring));
-    this.#setState(ring === undefined ? this.#config.withoutKeys : 'running');
+    if (this.#state !== 'starting') this.#setState(ring === undefined ? this.#config.withoutKeys : 'running');
     if (ring === undefined) return;
     const sequence = `${ring.sequence.incarnation}.${ring.sequence.counter}`;
     this.#report.emit('info', 'bundle', { sequence });
@@ -305,8 +328,7 @@ class Gateway {
       ({ address, port }): ExceptionRule => ({ address, protocol: 'tcp', port, direction: 'gms' }),
     );
     this.#exceptions = [...toGms, ...exceptions, ...(this.#ring?.exceptions ?? [])];
-    const protectedPrefixes = this.#ring?.protectedPrefixes ?? [];
-    return { withoutKeys, nonIp, exceptions: this.#exceptions, protectedPrefixes };
+    return { withoutKeys, nonIp, exceptions: this.#exceptions, protectedPrefixes: this.#keys.protectedPrefixes };
   }
 
   async #enrol(token: string, force: boolean): Promise<StoredIdentity> {
@@ -353,6 +375,7 @@ class Gateway {
   /* ---- the end ------------------------------------------------------------------------------------------------ */
 
   async stop(why: string): Promise<void> {
+    this.wasAsked = true;
     this.#log.info({ why }, 'the gateway stops; nothing passes until the next start or a release');
     await this.#end(0);
   }
@@ -364,8 +387,13 @@ class Gateway {
     this.#ended.resolve(code);
   }
 
-  /** Undoes what was started, last first; the drops stay. */
-  async close(): Promise<void> {
+  /** Undoes what was started, last first; the drops stay. Whoever closes as well waits until that is done. */
+  close(): Promise<void> {
+    this.#closing = this.#closing.then(() => this.#undoAll());
+    return this.#closing;
+  }
+
+  async #undoAll(): Promise<void> {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
       try {
         await undo();
@@ -389,27 +417,6 @@ function keyEvent(name: KeyAlarm['name']): [name: EventName, details?: Record<st
   }
 }
 
-function identityOf(ring: KeyRing): Parameters<WorkerPool['setIdentity']>[0] {
-  /* The worker's clock is CLOCK_MONOTONIC; the ring's is this process's performance clock. */
-  const monotonic = Number(process.hrtime.bigint()) / 1e6;
-  const gmsNow = ring.issuedAt + (performance.now() - ring.receivedAt) / 1000;
-  return {
-    ge: ring.ge,
-    mode: ring.mode,
-    /* As the statement says, which far gateways read: a preset of the token may differ from what this box is. */
-    kind: ring.kind,
-    statement: ring.statement,
-    signingKey: ring.signingKey,
-    staticSecret: ring.staticSecret,
-    domainKeys: ring.domainKeys,
-    groupKeys: ring.groups.flatMap(({ number, transform, keys }) =>
-      keys.map(({ version, key }) => ({ group: number, version, transform, key })),
-    ),
-    revoked: ring.revoked,
-    gmsTimeOffset: gmsNow - monotonic / 1000,
-  };
-}
-
 async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
   if (hostPlan.management === undefined) return undefined;
   const link = findLink(await readLinks(linux), hostPlan.management.name);
@@ -426,9 +433,4 @@ async function managementMac(hostPlan: HostPlan): Promise<number | undefined> {
     throw new HostError([{ field: 'management.name', problem, fix }]);
   }
   return macNumber(bytes, 0);
-}
-
-/** The store keeps addresses as hex digits and the end as a time of day. */
-function asRemembered({ address, ge, transform, until }: StoredPeer): RememberedPeer {
-  return { address: addressText(Buffer.from(address, 'hex')), ge, transform, left: until - Date.now() };
 }

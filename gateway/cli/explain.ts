@@ -31,6 +31,7 @@ function sentences(step: ExplainStep, say: Say): string[] {
     case 'never-negotiated':
       return [say('explain-never')];
     case 'state':
+      if (step.state === 'open' && !step.decides) return [say('explain-without-keys-refused')];
       if (!step.decides) return [say('explain-keys', { state: word('state', step.state, say) })];
       return [say(step.state === 'open' ? 'explain-without-keys-open' : 'explain-without-keys-closed')];
     case 'pair':

@@ -109,8 +109,8 @@ export const messages = {
     ja: '鍵なし: 閉じています(例外の通信だけを通します)',
   },
   'state-open': {
-    en: 'no keys yet: OPEN, everything passes unprotected',
-    ja: '鍵なし: 開いています(すべての通信を保護せずに通します)',
+    en: 'no keys: OPEN, everything passes unprotected but what was protected before',
+    ja: '鍵なし: 開いています(保護していた相手との通信を除き、すべて保護せずに通します)',
   },
   'state-running': { en: 'running', ja: '動作中' },
   'state-stopping': { en: 'stopping', ja: '停止処理中' },
@@ -224,6 +224,10 @@ export const messages = {
     en: 'The gateway has no keys, and the configuration says "withoutKeys: open": everything passes unprotected.',
     ja: 'ゲートウェイに鍵がなく、設定が「withoutKeys: open」のため、すべての通信を保護せずに通します。',
   },
+  'explain-without-keys-refused': {
+    en: 'The gateway has no keys, and the configuration says "withoutKeys: open": all but what was or must be protected passes unprotected.',
+    ja: 'ゲートウェイに鍵がなく、設定が「withoutKeys: open」のため、保護していた相手や保護対象の宛先以外の通信を、保護せずに通します。',
+  },
   'explain-pair': {
     en: '{device} and {peer} are a known pair: {verdict}; {reason}.',
     ja: '{device}と{peer}の組の扱いは決まっています: {verdict}({reason})。',
@@ -306,8 +310,8 @@ export const messages = {
   'event-running': { en: 'the gateway is running with its keys', ja: 'ゲートウェイが鍵を保持して動作を開始しました' },
   'event-closed': { en: 'there are no keys: only exceptions pass', ja: '鍵がないため、例外の通信だけを通します' },
   'event-open': {
-    en: 'there are no keys: everything passes unprotected',
-    ja: '鍵がないため、すべての通信を保護せずに通します',
+    en: 'there are no keys: everything passes unprotected but what was protected before',
+    ja: '鍵がないため、保護していた相手との通信を除き、すべて保護せずに通します',
   },
   'event-stopping': { en: 'the gateway is stopping', ja: 'ゲートウェイを停止しています' },
   'event-bundle': { en: 'new keys and policy from the GMS', ja: 'GMSから新しい鍵とポリシーを受信しました' },

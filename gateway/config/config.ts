@@ -17,7 +17,7 @@ interface ConfigBase {
   /** How frames are received and sent: the addon's packet sockets, or libpcap. */
   readonly port: 'packet' | 'pcap';
   readonly cipher: 'native' | 'noble';
-  /** What is allowed before the first keys arrive. */
+  /** What is allowed while there are no keys. */
   readonly withoutKeys: 'closed' | 'open';
   /** Non-IP frames other than ARP and EAPOL: by mode (pass in open, refuse in closed) or fixed. */
   readonly nonIp: 'by-mode' | 'pass' | 'refuse';

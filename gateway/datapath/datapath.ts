@@ -56,12 +56,12 @@ import {
 import { Management } from './management.ts';
 import type { FromWorker, PolicySettings } from './messages.ts';
 import { Negotiator } from './negotiate.ts';
-import { ASK_PAIR, PASS, PASS_BROADCAST, Policy } from './policy.ts';
+import { ASK_PAIR, PASS, Policy } from './policy.ts';
 import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
 import { REPLY_ROOM, Replies } from './replies.ts';
-import { isSingleHost } from './single-host.ts';
 import { countLosses, transmitAll } from './transmit.ts';
+import { decideWithoutPair } from './without-pair.ts';
 
 export interface DatapathStart {
   readonly provider: CipherProvider;
@@ -327,9 +327,9 @@ export class Datapath {
 
   /** ARP and the like, non-IP, exceptions, multicast, and everything while there are no keys. */
   #decidedWithoutPair(outward: boolean, to: number): boolean {
-    const code = this.policy.withoutPair(this.slab, this.work.view, this.frame, outward);
-    if (code === ASK_PAIR || (code === PASS_BROADCAST && isSingleHost(this, outward, this.#now))) return false;
-    if (code === PASS || code === PASS_BROADCAST) this.#forward(to);
+    const code = decideWithoutPair(this, outward, this.#now);
+    if (code === ASK_PAIR) return false;
+    if (code === PASS) this.#forward(to);
     else this.counters.dropCode(code);
     return true;
   }

@@ -9,7 +9,9 @@ import type { Datapath } from './datapath.ts';
 import { EXPLAINED_PAIRS } from './limits.ts';
 import { Looks } from './looks.ts';
 import type { ExplainView, FromWorker, IdentityMessage, PairView, Query, ToWorker, WorkerStatus } from './messages.ts';
+import { PASS } from './policy.ts';
 import { pairView } from './views.ts';
+import { plaintextRefusal } from './without-pair.ts';
 
 type Handled = Exclude<ToWorker, { type: 'ports' | 'stop' }>;
 
@@ -155,7 +157,8 @@ export class Desk {
       return { ...base, class: 'exception', verdict: 'plain' };
     }
     if (d.policy.mode === undefined) {
-      return { ...base, class: 'without-keys', verdict: d.policy.openWithoutKeys ? 'plain' : 'discard' };
+      const passes = d.policy.openWithoutKeys && plaintextRefusal(d, words, now) === PASS;
+      return { ...base, class: 'without-keys', verdict: passes ? 'plain' : 'discard' };
     }
     if (first === undefined) return { ...base, class: 'pair', verdict: 'unknown' };
     return {

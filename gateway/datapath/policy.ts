@@ -15,6 +15,8 @@ export const PASS = 0;
 export const ASK_PAIR = 1;
 /** Passes, unless the far or near address is known as a single host's: then the pair is asked. */
 export const PASS_BROADCAST = 2;
+/** There are no keys: passes, unless the far address is one that is never spoken to in plaintext. */
+export const PASS_STRANGER = 3;
 
 const NON_IP = dropCode('refused-non-ip');
 const MULTICAST = dropCode('refused-multicast');
@@ -45,7 +47,7 @@ type Addressed = Pick<Frame, 'source' | 'destination' | 'sourcePort' | 'destinat
 };
 
 export class Policy {
-  /** undefined: no keys yet. */
+  /** undefined: no keys. */
   mode: Mode | undefined;
   /** Gateways that the GMS removed altogether: others may stand in their places (docs/dprp.md § 5.1). */
   removed: ReadonlySet<GeId> = new Set();
@@ -78,7 +80,7 @@ export class Policy {
   /**
    * Decides about what no pair is asked for: ARP and the like, non-IP, exceptions, multicast, and everything while
    * there are no keys. `outward`: the frame comes from behind us.
-   * @returns PASS, PASS_BROADCAST, ASK_PAIR, or a drop code
+   * @returns PASS, PASS_BROADCAST, PASS_STRANGER, ASK_PAIR, or a drop code
    */
   withoutPair(slab: Uint8Array, view: DataView, frame: Frame, outward: boolean): number {
     const kind = classify(slab, view, frame);
@@ -92,7 +94,7 @@ export class Policy {
     if (kind === CLASS_LOCAL) return this.passesLocal() ? PASS : MULTICAST;
     if (kind === CLASS_BROADCAST) return this.passesLocal() ? PASS_BROADCAST : MULTICAST;
     if (this.mode !== undefined) return ASK_PAIR;
-    return this.openWithoutKeys ? PASS : NO_KEYS;
+    return this.openWithoutKeys ? PASS_STRANGER : NO_KEYS;
   }
 
   isProtected(address: Int32Array): boolean {
@@ -142,7 +144,7 @@ export class Policy {
     return this.#passesByMode();
   }
 
-  /** True when traffic passes although there are no keys. */
+  /** True when traffic passes although there are no keys, but for peers that are never spoken to in plaintext. */
   get openWithoutKeys(): boolean {
     return this.mode === undefined && this.settings.withoutKeys === 'open';
   }

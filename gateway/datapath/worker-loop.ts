@@ -24,8 +24,9 @@ export class LoopWorker {
   /** `portOf` gives the port of a number in `fds`. */
   constructor(start: WorkerStart, provider: CipherProvider, portOf: (number: number) => PcapPort) {
     this.ended = this.#settle.promise;
-    this.#body = new WorkerBody(start, provider, (number) => {
+    this.#body = new WorkerBody(start, provider, (number, _name, mtu) => {
       const port = portOf(number);
+      port.mtu = mtu;
       port.onArrival = () => this.#soon();
       return port;
     });

@@ -2,7 +2,7 @@
  * The gateway's side of key delivery: loads what it held, asks the GMS, listens, acknowledges, and hands out key
  * rings. Owned by the main thread; its provider's keys are granted to the workers by whoever takes the ring.
  *
- *   start → stored bundle → fetch → event stream ⟲ (fetch on every event, at an interval, and when DPRP asks)
+ *   load → stored bundle, start → fetch → event stream ⟲ (fetch on every event, at an interval, and when DPRP asks)
  *
  * One fetch runs at a time. Nothing here throws after `start`: what goes wrong is in `state.error`, what must be seen
  * by a person is an 'alarm'.
@@ -100,6 +100,11 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     return [...(this.#loaded?.metadata.gms ?? []), ...(identity?.endpoints ?? [])];
   }
 
+  /** Nothing goes there in plaintext, ever: also where the keys have expired. */
+  get protectedPrefixes(): readonly string[] {
+    return this.#loaded?.metadata.protectedPrefixes ?? [];
+  }
+
   get peers(): PeerMemory {
     return this.#store.peers;
   }
@@ -122,10 +127,10 @@ export class KeyClient extends EventEmitter<KeyEvents> {
   }
 
   /**
-   * Loads what is stored and makes the first fetch; fulfilled when that came to an end, well or not. Not enrolled: only
-   * says so. @throws GmsError store-unreadable
+   * Takes up what is stored, and asks nobody: the ring of the last bundle is handed out. Not enrolled: only says so.
+   * @throws GmsError store-unreadable
    */
-  async start(): Promise<void> {
+  load(): void {
     this.#identity = this.#store.identity();
     const own = this.#store.ownKeys();
     if (this.#identity === undefined || own === undefined) {
@@ -135,10 +140,19 @@ export class KeyClient extends EventEmitter<KeyEvents> {
     this.#running = true;
     this.#become(this.#identity, own);
     this.#loadStored();
+  }
+
+  /**
+   * Loads what was not loaded yet, and makes the first fetch; fulfilled when that came to an end, well or not.
+   * @throws GmsError store-unreadable
+   */
+  async start(): Promise<void> {
+    if (!this.#running) this.load();
+    if (!this.#running) return;
     const session = this.#session;
     await this.#fetch();
-    /* Somebody may have enrolled anew, and started, meanwhile. */
-    if (this.#session !== session) return;
+    /* Somebody may have enrolled anew, and started, meanwhile, or since it was loaded. */
+    if (this.#session !== session || this.#stream !== undefined) return;
     this.#follow();
     this.#schedulePoll();
   }

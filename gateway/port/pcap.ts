@@ -42,7 +42,8 @@ const PROBE_BYTES = 1;
 export class PcapPort implements Port {
   readonly fd = -1;
   readonly name: string;
-  readonly mtu: number;
+  /** Its owner's to change. */
+  mtu: number;
   readonly superpackets = false;
   /** Called when a frame comes to wait where none waited. */
   onArrival: (() => void) | undefined;

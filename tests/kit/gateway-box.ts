@@ -35,6 +35,7 @@ export interface GatewayPlan {
   readonly workers?: number;
   readonly port?: 'packet' | 'pcap';
   readonly cipher?: 'native' | 'noble';
+  readonly withoutKeys?: 'closed' | 'open';
   readonly exceptions?: readonly object[];
 }
 

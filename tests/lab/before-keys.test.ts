@@ -7,6 +7,7 @@
  *                              └── gms                                            └── gms
  */
 import { expect, test } from 'vitest';
+import { Capture } from '#kit/capture.ts';
 import type { GatewayBox } from '#kit/gateway-box.ts';
 import { GMS_PORT, type GmsBox } from '#kit/gms-box.ts';
 import { Lab } from '#kit/lab.ts';
@@ -15,7 +16,7 @@ import { until } from '#kit/process.ts';
 import { ask, startNameServer } from '#kit/programs/dns.ts';
 import { reaches } from '#kit/programs/nc.ts';
 import { WebServer } from '#kit/programs/nginx.ts';
-import { ping } from '#kit/programs/ping.ts';
+import { ping, startPinging } from '#kit/programs/ping.ts';
 import { bridge, GMS, H2 } from './topologies/bridge.ts';
 import { ROUTED, routed } from './topologies/routed.ts';
 
@@ -114,5 +115,38 @@ test('router', async () => {
     await net.b.enrol(gms);
     for (const m of inFront) expect(await look(m, ROUTED.gms, ROUTED.server)).toEqual(ALL);
     expect((await net.a.explain(ROUTED.server.v4)).verdict).toBe('encrypt');
+  });
+});
+
+test('open by choice: a restart lets nothing pass that the keys refuse, and nobody is cut off from protection', async () => {
+  await Lab.use('wire', async (lab) => {
+    const net = await bridge(lab, { gateways: 'gscip', a: { mode: 'closed', withoutKeys: 'open' } });
+    const gms = await net.makeGms();
+    const answers = async (to: string, count = 1) =>
+      (await ping(net.h1, to, { count, interval: 0.1, wait: 1 })).answered;
+    await until('the devices talk', async () => (await answers(H2.v4)) === 1);
+    expect((await net.a.explain(H2.v4)).verdict).toBe('encrypt');
+    /* It shares no group with anybody: what is not the GMS's port is refused. */
+    expect(await answers(GMS.v4)).toBe(0);
+
+    const capture = await Capture.start(lab, net.wan, net.wanLinks.a);
+    const pinging = [H2.v4, GMS.v4].map((to) => startPinging(net.h1, to, 0.01));
+    await net.a.stop();
+    await net.a.start();
+    await net.a.reaches('running');
+    await until('the devices talk again', async () => (await answers(H2.v4)) === 1);
+    for (const program of pinging) await program.stop('SIGINT');
+    await capture.stop();
+    expect(capture.countFramesWith()).toBe(0);
+    expect((await net.a.drops())['refused-closed']).toBeGreaterThan(0);
+
+    /* Its keys are gone: whom nobody protected it talks to, whom it protected it does not. */
+    await gms.command('ge', 'remove', net.a.name);
+    await net.a.reaches('open');
+    expect(await answers(GMS.v4)).toBe(1);
+    expect(await answers(H2.v4, 3)).toBe(0);
+    expect((await net.a.drops())['refused-remembered']).toBeGreaterThanOrEqual(3);
+    const { verdict, steps } = await net.a.explain(H2.v4);
+    expect([verdict, steps.at(-1)?.step]).toEqual(['discard', 'remembered']);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Links of 9,000 bytes: what fits them passes sealed, and what the sealing makes too large is told to the device. Where
- * a gateway stands between links of 9,000 and of 1,500 bytes, the smaller one counts on both sides.
+ * a gateway stands between links of 9,000 and of 1,500 bytes, the smaller one counts on both sides; so it does when a
+ * link becomes smaller while the gateway runs.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2
  */
@@ -11,11 +12,12 @@ import { Lab } from '#kit/lab.ts';
 import type { Machine } from '#kit/machine.ts';
 import { MARKERS, type Payload } from '#kit/payload.ts';
 import { framesWith } from '#kit/pcap.ts';
-import { download, url } from '#kit/programs/curl.ts';
+import { until } from '#kit/process.ts';
+import { download, startDownload, url } from '#kit/programs/curl.ts';
 import { iperf, startIperfServer } from '#kit/programs/iperf3.ts';
 import { WebServer } from '#kit/programs/nginx.ts';
 import { ping } from '#kit/programs/ping.ts';
-import { type BridgeLab, bridge, H2 } from './topologies/bridge.ts';
+import { type BridgeLab, bridge, H1, H2 } from './topologies/bridge.ts';
 
 const JUMBO = 9_000;
 const ORDINARY = 1_500;
@@ -142,5 +144,70 @@ describe('9,000 toward the devices, 1,500 between the gateways', () => {
     expect((await ping(net.h1, H2.v4, { size: LARGE, discovery: 'dont', count: 3, interval: 0.01 })).answered).toBe(3);
     const stream = await iperf(net.h1, H2.v4, { seconds: 1, datagramBytes: 1_400, bitrate: '10M' });
     expect(stream.lostRatio).toBe(0);
+  });
+});
+
+describe('links that change while the gateways run', () => {
+  const mtusBecome = (box: GatewayBox, mtu: number) =>
+    until(`${box.name} knows that ${mtu} bytes fit`, async () => (await portMtus(box)).every((each) => each === mtu));
+  const isTold = async (from: Machine, to: string, mtu: number) => {
+    expect((await ping(from, to, { size: LARGE, discovery: 'do', wait: 1 })).answered).toBe(0);
+    expect(await knownMtu(from, to)).toBe(mtu);
+    const fits = mtu - (to.includes(':') ? HEADERS.v6 : HEADERS.v4);
+    expect((await ping(from, to, { size: fits, discovery: 'do' })).answered).toBe(1);
+  };
+
+  test('the network between becomes smaller under a download, and larger again', async () => {
+    await Lab.use('wire', async (lab) => {
+      const net = await jumbo(lab, 'all');
+      const between = async (mtu: number) => {
+        const links = [
+          ...[net.a, net.b].map(({ machine }) => ({ machine, link: 'outer' })),
+          ...[net.wanLinks.a, net.wanLinks.b].map((link) => ({ machine: net.wan, link })),
+        ];
+        for (const { machine, link } of links) await machine.ip('link', 'set', 'dev', link, 'mtu', String(mtu));
+        for (const box of [net.a, net.b]) await mtusBecome(box, mtu);
+      };
+      const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: '10M' });
+      await running.reached(FILE_BYTES / 5);
+      await between(ORDINARY);
+      for (const box of [net.a, net.b]) {
+        expect(await linkMtu(box.machine, 'outer')).toBe(ORDINARY + 8);
+        expect(await linkMtu(box.machine, 'inner')).toBe(JUMBO + 8);
+      }
+      expect(await running.done).toMatchObject({ exitCode: 0, checksum: net.file.checksum });
+      const refused = async () => [net.a, net.b].map(async (box) => (await box.drops())['port-too-large']);
+      const before = await Promise.all(await refused());
+      for (const [from, to] of [
+        [net.h1, H2.v4],
+        [net.h1, H2.v6],
+        [net.h2, H1.v4],
+      ] as const) {
+        await isTold(from, to, ORDINARY - TRAILER);
+      }
+      const got = await download(net.h1, url(H2.v6, 'image'));
+      expect(got).toMatchObject({ exitCode: 0, checksum: net.file.checksum });
+      expect(await Promise.all(await refused())).toEqual(before);
+
+      await between(JUMBO);
+      for (const h of [net.h1, net.h2]) await h.ip('route', 'flush', 'cache');
+      expect((await ping(net.h1, H2.v4, { size: LARGE, discovery: 'do' })).answered).toBe(1);
+    });
+  });
+
+  test('a port that is plugged in again carries less than before', async () => {
+    await Lab.use('wire', async (lab) => {
+      const net = await jumbo(lab, 'all');
+      expect((await ping(net.h1, H2.v4, { size: LARGE, discovery: 'do' })).answered).toBe(1);
+      await net.wan.ip('link', 'del', 'dev', net.wanLinks.a);
+      await lab.cable({ machine: net.a.machine, link: 'outer' }, { machine: net.wan, link: net.wanLinks.a });
+      await net.wan.ip('link', 'set', 'dev', net.wanLinks.a, 'master', 'br0');
+      await mtusBecome(net.a, ORDINARY);
+      await until('the devices talk', async () => (await ping(net.h1, H2.v4)).answered === 1);
+      for (const to of [H2.v4, H2.v6]) await isTold(net.h1, to, ORDINARY - TRAILER);
+      const got = await download(net.h1, url(H2.v4, 'image'));
+      expect(got).toMatchObject({ exitCode: 0, checksum: net.file.checksum });
+      expect((await net.a.drops())['port-too-large']).toBeUndefined();
+    });
   });
 });

@@ -6,6 +6,7 @@ import type { Millis } from '#dprp/spec.ts';
 import { MAC_MOVED_MS } from '#pit/macs.ts';
 import { fakeFrame } from '#port/fake.ts';
 import { TCP_ACK, TCP_SYN } from '#wire/tcp.ts';
+import { GE_B } from '../kit/dprp-world.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
 import { dhcp, type Ends, echo, H1, H2, icmp, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
@@ -290,6 +291,32 @@ describe('exceptions', () => {
       expect(world.plaintextCrossed(MARKER)).toBe(0);
     },
     { policy: { withoutKeys: 'open' } },
+  );
+
+  story(
+    'without keys and open by choice nothing in plaintext goes to who was or must be protected, nor is it taken from there',
+    (world) => {
+      world.a.datapath.remembered.restore([{ address: H2.v4, ge: GE_B, transform: 'sealed', left: 1_000 }], world.now);
+      const toV6: Ends = { ...out, version: 6 };
+      const broadcast: Ends = { from: H1, to: { ...H2, mac: 'ffffffffffff' } };
+      const refused = [udp(out, 1, 2, MARKER), syn(out, 5000, 80), udp(broadcast, 137, 137, MARKER)];
+      for (const bytes of [...refused, udp(toV6, 1, 2, MARKER), udp({ from: H1, to: PRINTER }, 1, 2, MARKER)]) {
+        world.sendFromH1(bytes);
+      }
+      world.a.outer.inject(fakeFrame(udp({ from: H2, to: H1 }, 1, 2, MARKER)));
+      world.a.outer.inject(fakeFrame(udp({ from: PRINTER, to: H1 }, 1, 2, MARKER)));
+      world.run(500);
+      expect(world.a.drops()).toEqual({ 'refused-remembered': 4, 'refused-protected-prefix': 1 });
+      expect([world.crossed.length, world.h1.left.collect().length]).toEqual([1, 1]);
+      /* Always and everywhere: ARP, discovery, DHCP; and what an exception names. */
+      for (const bytes of always()) world.sendFromH1(bytes);
+      world.run(600);
+      expect(world.crossed.length).toBe(1 + always().length);
+      world.sendFromH1(udp(out, 1, 2, MARKER));
+      world.run(100);
+      expect(world.plaintextCrossed(MARKER)).toBe(2 + always().filter((b) => Buffer.from(b).includes(MARKER)).length);
+    },
+    { policy: { withoutKeys: 'open', protectedPrefixes: [`${H2.v6}/128`] } },
   );
 
   story('a port that goes down and comes back is told as an error, and traffic goes on', (world) => {

@@ -22,6 +22,14 @@ test('the questions stand in the order in which the gateway asks them, and the l
   ]);
   expect(story({ class: 'never-negotiated' })).toEqual(['exception', 'never-negotiated!']);
   expect(story({ class: 'without-keys', state: 'closed' })).toEqual(['exception', 'state!']);
+  const open = { class: 'without-keys', state: 'open' } as const;
+  expect(story({ ...open, verdict: 'plain' })).toEqual(['exception', 'state!']);
+  expect(story({ ...open, verdict: 'discard' })).toEqual(['exception', 'state', 'protected-prefix', 'remembered!']);
+  expect(story({ ...open, verdict: 'discard', protectedPrefix: true })).toEqual([
+    'exception',
+    'state',
+    'protected-prefix!',
+  ]);
   expect(story({ verdict: 'encrypt', pairs: PAIRS })).toEqual(['exception', 'state', 'pair!']);
   expect(story({})).toEqual(['exception', 'state', 'pair', 'protected-prefix', 'remembered', 'negotiate!']);
 });

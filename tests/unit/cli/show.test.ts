@@ -62,7 +62,7 @@ describe('status', () => {
       { ...rest, state: 'open', gms: { state: 'unenrolled' }, pairs: {}, groups: [], exceptions: [] },
       en,
     );
-    expect(lines).toContain('State        no keys yet: OPEN, everything passes unprotected');
+    expect(lines).toContain('State        no keys: OPEN, everything passes unprotected but what was protected before');
     expect(lines).toContain('GMS          not enrolled; use "enrol TOKEN"');
     expect(lines).toContain('Domain key   none');
     expect(lines.join('\n')).not.toMatch(/Mode|Negotiation|undefined/);
@@ -162,6 +162,16 @@ describe('explain', () => {
       '  4. The GMS names the address as protected: nothing ever goes there in plaintext.',
       '  5. The address was protected before, by gateway ffeeddccbbaa9988 with sealed: without proof from it, packets are discarded.',
       '→ 6. The first packet is held and starts a negotiation (DPRP): encrypted when a gateway of a common group is there, otherwise discarded.',
+    ]);
+  });
+
+  test('an address that was protected before, by a gateway that has no keys and is open', () => {
+    const remembered = { ge: 'ffeeddccbbaa9988' as GeId, transform: 'sealed' } as const;
+    const lines = told({ class: 'without-keys', state: 'open', verdict: 'discard', remembered });
+    expect(lines.slice(-3)).toEqual([
+      '  2. The gateway has no keys, and the configuration says "withoutKeys: open": all but what was or must be protected passes unprotected.',
+      '  3. The GMS does not name the address as protected.',
+      '→ 4. The address was protected before, by gateway ffeeddccbbaa9988 with sealed: without proof from it, packets are discarded.',
     ]);
   });
 
