@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { languageOf } from '#terminal/language.ts';
+import { endWithReader } from '#terminal/pipe.ts';
 import type { Surroundings } from './commands.ts';
 import { sayIn } from './messages.ts';
 import { runCommandLine } from './program.ts';
@@ -59,11 +60,7 @@ const around: Surroundings = {
   },
 };
 
-/* `gscip-gateway flows | head` is no failure. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+endWithReader();
 
 process.exitCode = await runCommandLine(process.argv.slice(2), version, around, (line) =>
   process.stderr.write(`${line}\n`),

@@ -2,10 +2,12 @@
 import { CommanderError } from 'commander';
 import { GmsError, gmsSentence } from '#gms/errors.ts';
 import { languageOf } from '#terminal/language.ts';
+import { endWithReader } from '#terminal/pipe.ts';
 import { usageMistake } from '#terminal/usage.ts';
 import { translator } from './messages.ts';
 import { createProgram } from './program.ts';
 
+endWithReader();
 const language = languageOf(process.env);
 const stopped = (): Promise<void> =>
   new Promise((resolve) => {

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,21 @@ test('a configuration file is checked, in the language of the terminal, with an 
   const wrong = await program(['check', '--config', file], 'ja_JP.UTF-8');
   expect(wrong).toMatchObject({ code: 2, out: '' });
   expect(wrong.err).toContain(`${file}:3:8: inner: "eth0"はすでに「outer」で使われています`);
+});
+
+test('whose output nobody reads ends without a word: `gscip-gateway flows | head` is no failure', async () => {
+  const closed = async (stream: 'stdout' | 'stderr', words: string[]): Promise<[number | null, string]> => {
+    const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child[stream].destroy();
+    let other = '';
+    child[stream === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => {
+      other += chunk;
+    });
+    const [code] = await once(child, 'close');
+    return [code, other];
+  };
+  expect(await closed('stdout', ['--help'])).toEqual([0, '']);
+  expect(await closed('stderr', ['status', '--frames'])).toEqual([2, '']);
 });
 
 test('without a running gateway, status says so', async () => {

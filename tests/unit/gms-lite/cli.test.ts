@@ -84,6 +84,21 @@ describe('gms-lite', { timeout: 60_000 }, () => {
     expect((await gms(['status'])).err).toMatch(/no gms-lite is running/);
   });
 
+  it('ends without a word when nobody reads what it prints: `gms-lite … | head` is no failure', async () => {
+    const closed = async (stream: 'stdout' | 'stderr', words: string[]): Promise<[number | null, string]> => {
+      const child = start(words);
+      child[stream]?.destroy();
+      let other = '';
+      child[stream === 'stdout' ? 'stderr' : 'stdout']?.on('data', (chunk) => (other += chunk));
+      const [code] = await once(child, 'close');
+      return [code, other];
+    };
+    expect(await closed('stdout', ['--help'])).toEqual([0, '']);
+    expect(await closed('stdout', ['init', '--address', '127.0.0.1:47443'])).toEqual([0, '']);
+    expect(await closed('stderr', ['status'])).toEqual([1, '']);
+    expect(await closed('stderr', ['token', 'create', '--ttl', 'soon'])).toEqual([2, '']);
+  });
+
   it('starts again after a kill, with everything that it had said', async () => {
     await gms(['init', '--address', '127.0.0.1:47443']);
     await run();
