@@ -7,7 +7,7 @@ import { GENERATIONS, type Pair, PLAIN_FORM } from '#pit/pair.ts';
 import type { PairTable } from '#pit/pairs.ts';
 import type { CipherProvider } from '#transform/cipher.ts';
 import { packetsOf } from '#transform/datagram.ts';
-import { fragmentRecord } from '#transform/fragments.ts';
+import { fragmentRecord, spreadFragments } from '#transform/fragments.ts';
 import { type MergedDatagram, mergedDatagrams } from '#transform/merged-datagrams.ts';
 import { settleKeyedIn, settleKeyedOut } from '#transform/pccom-checksum.ts';
 import { PccomState } from '#transform/pccom-state.ts';
@@ -31,7 +31,7 @@ import {
   sealTcpRecords,
 } from '#transform/sealed-tcp.ts';
 import { SHORT_PER_SECOND } from '#transform/short-budget.ts';
-import { mtuFloor, TOO_BIG, tooBigMtu } from '#transform/size.ts';
+import { fitsWhole, fragmentMtu, keepFragments, mtuFloor, TOO_BIG, tooBigMtu } from '#transform/size.ts';
 import { type SealedState, settleOpened } from '#transform/state.ts';
 import { SEALED_OPTION, SEALED_OPTION_NUMBER, sealedOptionAt } from '#transform/tcp-layout.ts';
 import {
@@ -81,6 +81,7 @@ export interface ProtectParts {
   readonly provider: CipherProvider;
   readonly associations: Associations;
   readonly counters: Counters;
+  readonly flows: FlowTable;
   readonly replies: Replies;
   /** MTU of a port by PORT_*. */
   readonly mtu: (role: number) => number;
@@ -94,6 +95,7 @@ export class Protect {
   readonly #provider: CipherProvider;
   readonly #associations: Associations;
   readonly #counters: Counters;
+  readonly #flows: FlowTable;
   readonly #replies: Replies;
   readonly #mtu: (role: number) => number;
   readonly #flush: () => void;
@@ -108,6 +110,7 @@ export class Protect {
     this.#provider = parts.provider;
     this.#associations = parts.associations;
     this.#counters = parts.counters;
+    this.#flows = parts.flows;
     this.#replies = parts.replies;
     this.#mtu = parts.mtu;
     this.#flush = parts.flush;
@@ -122,21 +125,29 @@ export class Protect {
   /** Protects the frame at hand for the pair's peer; a fragment waits for its others. */
   outward(frame: Frame, pair: Pair<Association>, now: number): void {
     const reassembled = frame.form === FORM_FRAGMENT;
-    if (reassembled && !this.#reassembled(this.#fromDevices, frame, now)) return;
+    if (reassembled) {
+      if (!this.#reassembled(this.#fromDevices, frame, now)) return;
+      this.#flows.count(frame, pair.row, true, now);
+    }
     const association = this.#associations.sender(pair) as Association;
     association.sending(now);
     const { state } = association;
     /* Frames are enciphered where they lie: what goes to the management port as well leaves first. */
     if (!reassembled && macIsGroup(this.#work.slab, frame.offset)) this.#flush();
-    const mtu = state instanceof PccomState ? this.#mtu(PORT_OUTER) : this.#pathMtu(pair, now);
+    const path = this.#pathMtu(pair, now);
+    const mtu = reassembled ? Math.min(path, fragmentMtu(frame.ipVersion, this.#fromDevices.longest)) : path;
+    const overhead = state instanceof PccomState ? 0 : TRAILER;
     const outcome =
       state instanceof PccomState
         ? this.#pccom.outward(frame, association, state, mtu, reassembled, now)
         : this.#seal(frame, state, mtu, reassembled);
-    if (outcome === TOO_BIG) {
-      this.#replies.tooBig(frame, tooBigMtu(frame, mtu, state instanceof PccomState ? 0 : TRAILER), now);
-    } else if (outcome < 0) this.#counters.dropCode(outcome);
-    else if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
+    if (outcome === TOO_BIG) this.#replies.tooBig(frame, tooBigMtu(frame, mtu, overhead), now);
+    else if (outcome < 0) this.#counters.dropCode(outcome);
+    else {
+      /* `sealed` cuts TCP itself. */
+      if (overhead === 0 || frame.form !== FORM_TCP) keepFragments(this.#work, frame, mtu, overhead, outcome);
+      if (mtu < this.#mtu(PORT_OUTER)) this.#limitTo(mtu, outcome);
+    }
     if (reassembled) this.#flush();
   }
 
@@ -172,15 +183,31 @@ export class Protect {
     const reassembled = frame.form === FORM_FRAGMENT;
     const pccom = holdsPccom(pair);
     if (pccom && pair.receiving < 0 && !holdsSealed(pair)) return EARLY;
-    if (reassembled && !this.#reassembled(this.#fromNetwork, frame, now)) return TAKEN;
+    if (reassembled) {
+      if (!this.#reassembled(this.#fromNetwork, frame, now)) return TAKEN;
+      this.#flows.count(frame, pair.row, false, now);
+    }
     /* Frames are opened where they lie: what goes to the management port as well leaves first. */
     if (!reassembled && macIsGroup(this.#work.slab, frame.offset)) this.#flush();
     const outcome =
       pccom && !this.#pccom.bearsTag(frame, pair)
         ? this.#pccomInward(frame, pair, reassembled, now)
         : this.#open(frame, pair, reassembled);
-    if (reassembled) this.#flush();
+    if (reassembled) {
+      this.#limitAsCame(frame);
+      this.#flush();
+    }
     return outcome;
+  }
+
+  /** What came in fragments, and stands in the work list alone, leaves in none that are larger. */
+  #limitAsCame(frame: Frame): void {
+    const { records, recordCount } = this.#work;
+    if (recordCount === 0) return;
+    const { longest } = this.#fromNetwork;
+    const mtu = fragmentMtu(frame.ipVersion, longest);
+    const length = records[F_LENGTH] - (frame.l3 - frame.offset);
+    if (mtu < this.#mtu(PORT_INNER) && !fitsWhole(frame.ipVersion, length, longest)) this.#limitTo(mtu, 1);
   }
 
   /**
@@ -252,6 +279,7 @@ export class Protect {
   /** Runs the jobs and drops what they refuse; what is left may be sent. */
   settle(now: number): void {
     const work = this.#work;
+    work.release();
     if (work.jobCount > 0) this.#provider.run(work.slab, work.jobs, work.jobCount);
     const { records, jobs, recordCount } = work;
     for (let i = 0; i < recordCount; i++) {
@@ -277,6 +305,7 @@ export class Protect {
       if (association !== undefined) this.#hears(association, now);
       this.#cut(i);
     }
+    if (work.extra > 0) spreadFragments(work);
   }
 
   /** Something came that the far end made with these keys. */
@@ -304,7 +333,6 @@ export class Protect {
   quotedError(
     frame: Frame,
     pairs: PairTable<Association>,
-    flows: FlowTable,
     policy: Policy,
     now: number,
   ): 'forward' | 'done' | 'ordinary' {
@@ -320,8 +348,8 @@ export class Protect {
     if (pair.verdict !== 'encrypt' || wordsEqual(frame.source, quote.destination)) return 'ordinary';
     const tcp = quote.protocol === PROTO_TCP;
     /* A later fragment names no flow; where one is too big, the first one is too. */
-    if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !isKnown(flows, quote))) return this.#unrelated();
-    const newest = tcp ? newestSequence(flows, quote) : -1;
+    if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !hasSent(this.#flows, quote))) return this.#unrelated();
+    const newest = tcp ? newestSequence(this.#flows, quote) : -1;
     const sealed = this.#associations.sender(pair)?.transform === 'sealed';
     const overhead = !sealed ? 0 : tcp ? SEALED_OPTION : TRAILER;
     const code = translateQuotedError(slab, view, frame, quote, overhead, newest);
@@ -363,8 +391,8 @@ function holdsPccom(pair: Pair<Association>): boolean {
   return false;
 }
 
-function isKnown(flows: FlowTable, q: Quote): boolean {
-  return flows.knows(q.source, q.destination, q.sourcePort, q.destinationPort, q.ipVersion, q.protocol);
+function hasSent(flows: FlowTable, q: Quote): boolean {
+  return flows.hasSent(q.source, q.destination, q.sourcePort, q.destinationPort, q.ipVersion, q.protocol);
 }
 
 function newestSequence(flows: FlowTable, quote: Quote): number {

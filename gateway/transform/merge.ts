@@ -39,7 +39,7 @@ import { setIpLength } from '#wire/segment.ts';
 import { TCP_CHECKSUM, TCP_DATA_OFFSET, TCP_FLAGS, TCP_SEQUENCE, TCP_SOURCE_PORT } from '#wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from '#wire/udp.ts';
 import { continuesIp, continuesTcp, endsAt, LAST, plainFlags, plainHeader, sameWords } from './merge-rule.ts';
-import { KIND_CIPHERED, KIND_OPENED, W_KIND, type Work } from './work.ts';
+import { KIND_CIPHERED, KIND_FRAGMENT, KIND_OPENED, W_KIND, type Work } from './work.ts';
 
 /** Flows whose frames may interleave in one batch; GRO has as many in a bucket. Of more, the runs take turns to end. */
 const MERGE_FLOWS = 8;
@@ -80,8 +80,9 @@ export function mergeFrames(work: Work, tcpPorts: number, udpPorts: number): voi
   used = 0;
   for (let r = 0; r < end; r += F_STRIDE) {
     const kind = records[r + W_KIND];
-    if (kind !== KIND_OPENED && kind !== KIND_CIPHERED) continue;
     const port = 1 << records[r + F_PORT];
+    if (kind === KIND_FRAGMENT && (udpPorts & port) !== 0) endDatagrams(work);
+    if (kind !== KIND_OPENED && kind !== KIND_CIPHERED) continue;
     if ((records[r + F_FLAGS] & VNET_NEEDS_CSUM) === 0) {
       /* Perhaps a datagram without checksum, which GSO would give one. */
       if ((udpPorts & port) !== 0) endDatagrams(work);

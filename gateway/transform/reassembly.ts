@@ -49,6 +49,8 @@ export type FragmentDrops = (code: number, fragments: number) => void;
 export class Reassembly {
   /** After `add` returned 1: the record of the whole packet, for `parseFrame`. */
   readonly batch = new Int32Array(F_STRIDE);
+  /** Then also: bytes of its longest fragment, an IP packet like every fragment. */
+  longest = 0;
   readonly #drops: FragmentDrops;
   readonly #state = new Uint8Array(DATAGRAMS);
   readonly #id = new Int32Array(DATAGRAMS);
@@ -64,6 +66,7 @@ export class Reassembly {
   readonly #headers = new Uint8Array(DATAGRAMS * HEADER_MAX);
   readonly #headerLength = new Int32Array(DATAGRAMS); /* 0 until the first fragment came */
   readonly #l3 = new Int32Array(DATAGRAMS); /* within the header */
+  readonly #longest = new Int32Array(DATAGRAMS); /* IP packet among its fragments, bytes */
   readonly #cells = new Uint8Array(CELLS * CELL);
   readonly #next = new Int32Array(CELLS);
   readonly #cellOffset = new Int32Array(CELLS); /* within the datagram's data */
@@ -112,16 +115,24 @@ export class Reassembly {
       return this.#poison(entry, BAD);
     }
     if (start === 0 && !this.#keepHeader(entry, work.slab, frame)) return this.#poison(entry, BAD);
+    const whole = frame.fragmentMore ? total : end;
+    if (this.#tooLong(entry, frame.ipVersion, whole)) return this.#poison(entry, BAD);
     if (!this.#store(entry, work.slab, frame)) return this.#drop(MEMORY);
-    if (!frame.fragmentMore) this.#total[entry] = end;
+    this.#total[entry] = whole;
     this.#reach[entry] = Math.max(this.#reach[entry], end);
-    if (this.#have[entry] !== this.#total[entry]) return 0;
     /* Nothing overlaps, so as many bytes as the whole has are the whole, its first fragment among them. */
-    const counted = this.#headerLength[entry] - this.#l3[entry] - (frame.ipVersion === 6 ? IPV6_HEADER : 0);
-    if (counted + end > IP_LENGTH_MAX) return this.#poison(entry, BAD);
+    if (this.#have[entry] !== whole) return 0;
+    this.longest = this.#longest[entry];
     this.#write(entry, work, frame);
     this.#free(entry);
     return 1;
+  }
+
+  /** True where a datagram of `whole` bytes of data is longer, with its header, than any IP packet; -1: not known. */
+  #tooLong(entry: number, ipVersion: number, whole: number): boolean {
+    if (this.#headerLength[entry] === 0 || whole < 0) return false;
+    const counted = this.#headerLength[entry] - this.#l3[entry] - (ipVersion === 6 ? IPV6_HEADER : 0);
+    return counted + whole > IP_LENGTH_MAX;
   }
 
   /** Forgets what has waited too long. */
@@ -220,6 +231,7 @@ export class Reassembly {
     this.#congestion[entry] = 0;
     this.#first[entry] = -1;
     this.#headerLength[entry] = 0;
+    this.#longest[entry] = 0;
     this.#collecting++;
     return entry;
   }
@@ -280,6 +292,7 @@ export class Reassembly {
     }
     this.#have[entry] += frame.payloadLength;
     this.#fragments[entry]++;
+    this.#longest[entry] = Math.max(this.#longest[entry], frame.l3End - frame.l3);
     const ecn = frame.ipVersion === 4 ? slab[frame.l3 + IPV4_TOS] & ECN_MASK : (slab[frame.l3 + 1] >>> 4) & ECN_MASK;
     if (ecn === ECN_CE) this.#congestion[entry] = 1;
     return true;

@@ -17,7 +17,9 @@ export const W_KIND = 12; /* KIND_* */
 export const W_JOB = 13; /* index of the first job that decides about this record */
 export const W_JOBS = 14; /* how many jobs decide: all must succeed */
 export const W_STATE = 15; /* `slot` of the transform state; for KIND_OPENED its replay window decides, too */
-export const W_MTU = 16; /* layer-3 bytes that the path carries where that is less than the port's MTU; 0: the port's */
+export const W_MTU = 16; /* layer-3 bytes to cut at where that is less than the port's MTU; 0: the port's */
+export const W_PIECES = 17; /* KIND_CUT: fragments, which lie behind each other from F_OFFSET on, 8-byte aligned */
+export const W_LAST = 18; /* KIND_CUT: bytes of the last of them; the others have F_LENGTH */
 
 /** Forwarded as it is; no job decides. */
 export const KIND_PLAIN = 0;
@@ -31,6 +33,10 @@ export const KIND_DROPPED = 3;
 export const KIND_KEYED_OUT = 4;
 /** A frame whose keyed checksum is to be verified: `settleKeyedIn` decides. */
 export const KIND_KEYED_IN = 5;
+/** Settled and cut: `spreadFragments` puts its fragments in its place. */
+export const KIND_CUT = 6;
+/** A fragment: sent as it is. */
+export const KIND_FRAGMENT = 7;
 
 export class Work {
   readonly slab: Uint8Array;
@@ -44,6 +50,10 @@ export class Work {
   readonly #start: number;
   readonly #end: number;
   top: number;
+  /** Records that fragments will take beside those that they replace: at first as many as may be, then as many as are. */
+  extra = 0;
+  /** Bytes of the work area that they may take. */
+  #kept = 0;
 
   /** `start … end` is the part of the slab that `reserve` hands out. */
   constructor(slab: Uint8Array, start: number, end: number, records: number) {
@@ -59,11 +69,24 @@ export class Work {
 
   /** True when `records` more records (two jobs each) and `bytes` more bytes fit: ask before a frame is begun. */
   fits(records: number, bytes: number): boolean {
+    const more = this.extra + records;
     return (
-      (this.recordCount + records) * F_STRIDE <= this.records.length &&
-      (this.jobCount + 2 * records) * J_STRIDE <= this.jobs.length &&
-      this.top + bytes <= this.#end
+      (this.recordCount + more) * F_STRIDE <= this.records.length &&
+      (this.jobCount + 2 * more) * J_STRIDE <= this.jobs.length &&
+      this.top + this.#kept + bytes <= this.#end
     );
+  }
+
+  /** Keeps free what fragments of this batch need behind the cipher, of what `fits` was asked for. */
+  keep(records: number, bytes: number): void {
+    this.extra += records;
+    this.#kept += bytes;
+  }
+
+  /** The cipher ran: fragments take what was kept. */
+  release(): void {
+    this.extra = 0;
+    this.#kept = 0;
   }
 
   /** Offset of `bytes` bytes of the work area, 8-byte aligned. The caller asked `fits` first. */
@@ -88,6 +111,7 @@ export class Work {
     this.jobCount = 0;
     this.recordCount = 0;
     this.top = this.#start;
+    this.release();
   }
 }
 

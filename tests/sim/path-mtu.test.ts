@@ -3,6 +3,7 @@
  * cuts itself.
  */
 import { describe, expect, it } from 'vitest';
+import type { TransformName } from '#dprp/spec.ts';
 import { addressFromText, bytesToWords } from '#wire/address.ts';
 import { writeTooBig } from '#wire/icmp.ts';
 import { datagrams, fragments } from '../kit/sim-fragments.ts';
@@ -25,11 +26,11 @@ function tooBig(bytes: Uint8Array): Uint8Array {
   return slab.slice(at, at + 14 + writeTooBig(slab, new DataView(slab.buffer), at + 14, frame, PATH));
 }
 
-/** A pair whose first sealed datagram was too long for the path, and was told so. */
-function toldWorld(): SimWorld {
+/** A pair whose first protected datagram was too long for the path, and was told so. */
+function toldWorld(transform: TransformName): SimWorld {
   const world = new SimWorld();
-  world.key('a');
-  world.key('b');
+  for (const side of ['a', 'b'] as const) world.key(side, { groups: [{ number: 7, versions: [1], transform }] });
+  world.run(1_000);
   world.sendFromH1(udp(OUT, 1_000, 2_000, Buffer.alloc(1_400, 'x')));
   world.run(100);
   const [large] = world.crossed.filter((c) => c.from === 'a' && c.frame.bytes.length - 14 > PATH);
@@ -38,31 +39,35 @@ function toldWorld(): SimWorld {
   return world;
 }
 
-describe('a narrow path', () => {
-  it('a device is told what is left for it beside the trailer', () => {
-    const world = toldWorld();
+describe.each([
+  ['sealed', 24],
+  ['pccom', 0],
+  ['pccom-keyed', 0],
+] as const)('a narrow path under %s', (transform, overhead) => {
+  it('a device is told what is left for it beside what the transform adds', () => {
+    const world = toldWorld(transform);
     const told = world.h1.left.collect().map((f) => read(f.bytes).frame);
     expect(told.map((frame) => frame.icmpType)).toEqual([2]);
     expect(world.a.drops()).toEqual({});
   });
 
   it('a device that goes on with long datagrams is told by the gateway itself', () => {
-    const world = toldWorld();
+    const world = toldWorld(transform);
     world.h1.left.collect();
     const before = world.crossed.length;
     world.sendFromH1(udp(OUT, 1_000, 2_000, Buffer.alloc(1_400, 'x')));
     world.run(100);
     expect(world.crossed.length).toBe(before);
     const [told] = world.h1.left.collect();
-    expect(Buffer.from(told.bytes).readUInt32BE(14 + 40 + 4)).toBe(PATH - 24);
+    expect(Buffer.from(told.bytes).readUInt32BE(14 + 40 + 4)).toBe(PATH - overhead);
   });
 
   it('what the device sent in fragments leaves in fragments that fit the path, and arrives', () => {
-    const world = toldWorld();
+    const world = toldWorld(transform);
     world.h2.left.collect();
     const before = world.crossed.length;
     const datagram = udp(OUT, 1_000, 2_000, Buffer.alloc(3_000, 'y'));
-    for (const fragment of fragments(datagram, PATH - 24, 5)) world.sendFromH1(fragment);
+    for (const fragment of fragments(datagram, PATH - overhead, 5)) world.sendFromH1(fragment);
     world.run(100);
     const sizes = world.crossed.slice(before).map((c) => c.frame.bytes.length - 14);
     expect(sizes.length).toBeGreaterThan(2);
@@ -71,7 +76,7 @@ describe('a narrow path', () => {
   });
 
   it('is believed for ten minutes', () => {
-    const world = toldWorld();
+    const world = toldWorld(transform);
     world.run(600_001);
     world.h2.left.collect();
     world.sendFromH1(udp(OUT, 1_000, 2_000, Buffer.alloc(1_400, 'x')));

@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addRecord } from '#transform/emit.ts';
-import { fragmentRecord } from '#transform/fragments.ts';
+import { fragmentRecord, spreadFragments } from '#transform/fragments.ts';
 import { DATAGRAMS, DATAGRAMS_PER_PAIR, FRAGMENT_TIMEOUT, Reassembly } from '#transform/reassembly.ts';
-import { KIND_PLAIN } from '#transform/work.ts';
+import { fitsWhole, fragmentMtu, keepFragments } from '#transform/size.ts';
+import { KIND_FRAGMENT, KIND_PLAIN, W_KIND } from '#transform/work.ts';
 import { type DropName, dropCode } from '#wire/drops.ts';
 import { FORM_FRAGMENT } from '#wire/frame.ts';
-import { F_LENGTH, F_OFFSET, PORT_INNER, SLOT_HEADROOM } from '#wire/record.ts';
+import { F_LENGTH, F_OFFSET, F_STRIDE, PORT_INNER, SLOT_HEADROOM } from '#wire/record.ts';
 import { checksumsAreRight, type Ip, onesSum, udpPacket, word16, word32 } from './plain-packets.ts';
 import { PROVIDERS } from './providers-list.ts';
 import { Rig } from './sealed-rig.ts';
@@ -19,14 +20,21 @@ function cut(packet: Buffer, mtu: number, id = 0x0102_0304): Buffer[] {
   expect(rig.arrive(packet)).toBe(0);
   addRecord(rig.work, KIND_PLAIN, rig.frame, SLOT_HEADROOM, packet.length, PORT_INNER, 0, -1, -1, 0);
   const count = fragmentRecord(rig.work, 0, mtu, id);
-  expect(count).toBe(rig.work.recordCount - 1);
-  return Array.from({ length: count }, (_, i) => rig.take(i + 1).bytes);
+  expect(rig.work.recordCount).toBe(1);
+  if (count === 0) return [];
+  spreadFragments(rig.work);
+  expect(rig.work.recordCount).toBe(count);
+  return Array.from({ length: count }, (_, i) => rig.take(i).bytes);
 }
 
 class Desk {
   readonly counts = new Map<number, number>();
   readonly reassembly = new Reassembly((code, n) => this.counts.set(code, (this.counts.get(code) ?? 0) + n), 1);
   now = 1000;
+
+  get longest(): number {
+    return this.reassembly.longest;
+  }
 
   /** The whole packet when this fragment completes it. */
   take(fragment: Buffer): Buffer | undefined {
@@ -101,6 +109,95 @@ describe.each([4, 6] as const)('fragments of IPv%i', (version) => {
     addRecord(rig.work, KIND_PLAIN, rig.frame, SLOT_HEADROOM, packet.length, PORT_INNER, 0, -1, -1, 0);
     expect(fragmentRecord(rig.work, 0, smallest - 1, 1)).toBe(dropCode('fragment-no-room'));
     expect(rig.work.recordCount).toBe(1);
+  });
+
+  it('stand where their packet stood', () => {
+    const sizes = [100, 3000, 200, 1500, 1500, 300];
+    const packets = sizes.map((size) => datagram(version, size));
+    expect(rig.arrive(packets[0])).toBe(0);
+    for (const packet of packets) {
+      const at = rig.work.reserve(packet.length);
+      rig.slab.set(packet, at);
+      addRecord(rig.work, KIND_PLAIN, rig.frame, at, packet.length, PORT_INNER, 0, -1, -1, 0);
+    }
+    const counts = sizes.map((_, i) => fragmentRecord(rig.work, i, 1280, 7 + i));
+    expect(counts).toEqual([0, 3, 0, 2, 2, 0]);
+    spreadFragments(rig.work);
+    expect([rig.work.recordCount, rig.work.extra]).toEqual([10, 0]);
+    const kinds = Array.from({ length: 10 }, (_, i) => rig.work.records[i * F_STRIDE + W_KIND] === KIND_FRAGMENT);
+    expect(kinds).toEqual([false, true, true, true, false, true, true, true, true, false]);
+    const left = Array.from({ length: 10 }, (_, i) => rig.take(i).bytes);
+    const desk = new Desk();
+    for (const [at, size] of [
+      [0, 100],
+      [4, 200],
+      [9, 300],
+    ])
+      expect(left[at]).toEqual(datagram(version, size));
+    for (const [from, to, size] of [
+      [1, 4, 3000],
+      [5, 7, 1500],
+      [7, 9, 1500],
+    ]) {
+      const whole = left.slice(from, to).map((part) => desk.take(part));
+      expect(whole.at(-1)).toEqual(datagram(version, size));
+    }
+  });
+
+  it('have their room from the time their packet asks for it', () => {
+    const packet = datagram(version, 1450);
+    expect(rig.arrive(packet)).toBe(0);
+    let packets = 0;
+    for (; rig.work.fits(2, 2 * packet.length); packets++) {
+      const at = rig.work.reserve(packet.length);
+      rig.slab.set(packet, at);
+      addRecord(rig.work, KIND_PLAIN, rig.frame, at, packet.length, PORT_INNER, 0, -1, -1, 0);
+      keepFragments(rig.work, rig.frame, 1280, 0, 1);
+    }
+    expect(packets).toBeGreaterThan(300);
+    rig.work.release();
+    for (let i = 0; i < packets; i++) expect(fragmentRecord(rig.work, i, 1280, i)).toBe(2);
+    spreadFragments(rig.work);
+    expect(rig.work.recordCount).toBe(2 * packets);
+    rig.work.reset();
+    expect(rig.work.fits(1024, 1 << 19)).toBe(true);
+  });
+
+  it('tell how long the longest was', () => {
+    const desk = new Desk();
+    const parts = cut(datagram(version, 3000), 1280);
+    const longest = Math.max(...parts.map((part) => part.length - 14));
+    for (const part of [parts[2], parts[0], parts[1]]) desk.take(part);
+    expect(desk.longest).toBe(longest);
+    for (const part of cut(datagram(version, 3000), 1400)) desk.take(part);
+    expect(desk.longest).toBeGreaterThan(longest);
+    for (const part of cut(datagram(version, 3000), 600)) desk.take(part);
+    expect(desk.longest).toBeLessThanOrEqual(600);
+    expect(fragmentMtu(version, desk.longest)).toBe(version === 4 ? desk.longest : 1280);
+    expect(fragmentMtu(version, 1400)).toBe(1400);
+    expect(fragmentMtu(version, 68)).toBe(version === 4 ? 576 : 1280);
+    const most = version === 4 ? 1407 : 1400;
+    expect([fitsWhole(version, most, 1400), fitsWhole(version, most + 1, 1400)]).toEqual([true, false]);
+  });
+
+  it('that make more than the largest packet are counted as many as they are', () => {
+    /* The first has a header of its own, which the others do not count. */
+    const limit = version === 4 ? 65_515 : 65_535;
+    const extra = version === 4 ? Buffer.alloc(40, 1) : Buffer.from('0001040000000000', 'hex');
+    const packet = datagram(version, 61_000, { extra });
+    if (version === 6) packet[20] = 0; /* hop by hop: of every fragment */
+    const first = cut(packet, 60_000, 5)[0];
+    const data = first.length - 14 - (version === 4 ? 60 : 56);
+    const last = cut(datagram(version, limit - 8), (data & ~7) + (version === 4 ? 20 : 48), 5)[1];
+    for (const order of [
+      [first, last],
+      [last, first],
+    ]) {
+      const desk = new Desk();
+      if (version === 6) word32(5).copy(last, 14 + 40 + 4);
+      for (const part of order) expect(desk.take(part)).toBeUndefined();
+      expect([...desk.counts]).toEqual([[dropCode('fragment-bad'), 2]]);
+    }
   });
 
   it('leave what fits alone', () => {

@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeFrames } from '#transform/merge.ts';
-import { KIND_CIPHERED, KIND_DROPPED, KIND_KEYED_OUT, KIND_OPENED, KIND_PLAIN } from '#transform/work.ts';
+import {
+  KIND_CIPHERED,
+  KIND_DROPPED,
+  KIND_FRAGMENT,
+  KIND_KEYED_OUT,
+  KIND_OPENED,
+  KIND_PLAIN,
+} from '#transform/work.ts';
 import {
   F_GSO_SIZE,
   F_GSO_TYPE,
@@ -95,7 +102,7 @@ function twinGroups(datagrams: readonly Datagram[]): number[][] {
     const flow = flowOf(d);
     const run = open.get(flow);
     const touched = isTouched(d);
-    if (touched && d.noChecksum) open.clear();
+    if ((touched && d.noChecksum) || d.kind === KIND_FRAGMENT) open.clear();
     if (!touched || d.noChecksum) {
       groups.push([i]);
       return;
@@ -125,7 +132,7 @@ const CHANGES = {
   checksum: (d: Datagram) => ({ ...d, noChecksum: d.ip.version === 4 && !d.noChecksum }),
   kind: (d: Datagram, n: number) => ({
     ...d,
-    kind: [KIND_OPENED, KIND_CIPHERED, KIND_PLAIN, KIND_DROPPED, KIND_KEYED_OUT][n % 5],
+    kind: [KIND_OPENED, KIND_CIPHERED, KIND_PLAIN, KIND_DROPPED, KIND_KEYED_OUT, KIND_FRAGMENT][n % 6],
   }),
   port: (d: Datagram) => ({ ...d, port: d.port === PORT_INNER ? PORT_OUTER : PORT_INNER }),
   padded: (d: Datagram) => ({ ...d, padded: !d.padded }),

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { packetsOf } from '#transform/datagram.ts';
-import { fragmentRecord } from '#transform/fragments.ts';
+import { fragmentRecord, spreadFragments } from '#transform/fragments.ts';
 import {
   openDatagram,
   openDatagramBytes,
@@ -14,7 +14,7 @@ import {
 } from '#transform/sealed-datagram.ts';
 import { fragmentsOf, TOO_BIG, tooBigMtu } from '#transform/size.ts';
 import { NUMBER_LIMIT, settleOpened } from '#transform/state.ts';
-import { KIND_DROPPED, W_KIND } from '#transform/work.ts';
+import { KIND_FRAGMENT, W_KIND } from '#transform/work.ts';
 import { dropCode } from '#wire/drops.ts';
 import { F_STRIDE, GSO_UDP_L4, PORT_INNER, PORT_OUTER } from '#wire/record.ts';
 import {
@@ -233,11 +233,13 @@ describe.each(PROVIDERS)('sealed datagrams, provider %s', (_name, create) => {
       expect(sealDatagram(rig.work, rig.frame, rig.state('initiator'), floor, PORT_OUTER)).toBe(1);
       rig.settle();
       expect(fragmentRecord(rig.work, 0, floor, 0xabcd)).toBe(2);
+      spreadFragments(rig.work);
+      expect(rig.work.recordCount).toBe(2);
       expect(rig.work.recordCount).toBeLessThanOrEqual(bound.records);
       expect(rig.work.top - top).toBeLessThanOrEqual(bound.bytes);
-      expect(rig.work.records[W_KIND]).toBe(KIND_DROPPED);
-      expect(rig.work.records[F_STRIDE + W_KIND]).toBe(0);
-      const parts = [rig.take(1).bytes, rig.take(2).bytes];
+      expect(rig.work.records[W_KIND]).toBe(KIND_FRAGMENT);
+      expect(rig.work.records[F_STRIDE + W_KIND]).toBe(KIND_FRAGMENT);
+      const parts = [rig.take(0).bytes, rig.take(1).bytes];
       const l4 = version === 4 ? 34 : 62;
       const data = Buffer.concat(parts.map((part) => part.subarray(l4)));
       expect(data.toString('hex')).toBe(whole.subarray(version === 4 ? 34 : 54).toString('hex'));
