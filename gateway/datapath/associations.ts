@@ -7,6 +7,7 @@ import { NO_FORM, type Pair } from '#pit/pair.ts';
 import type { AeadAlgorithm, CipherProvider, KeyIndex } from '#transform/cipher.ts';
 import { pccomKeys, pccomPlaces, sealedKeys } from '#transform/key-schedule.ts';
 import { PccomState } from '#transform/pccom-state.ts';
+import { GENERATION_SHIFT } from '#transform/replay-window.ts';
 import { SealedState } from '#transform/state.ts';
 import { KEY_PLACES, WIDE_KEYS } from './key-places.ts';
 import {
@@ -136,7 +137,7 @@ export class Association {
         oldest = Math.min(oldest, this.#markNumbers[i]);
       }
     }
-    const back = (state.nextNumber - low30) & 0x3fffffff;
+    const back = (state.nextNumber - low30) & (2 ** GENERATION_SHIFT - 1);
     return back >= 1 && state.nextNumber - back >= oldest;
   }
 }

@@ -13,6 +13,7 @@ import {
 import { DECIPHER_BYTES, decipherRecords } from '#transform/pccom-jobs.ts';
 import { PccomState } from '#transform/pccom-state.ts';
 import { decipherTcp, encipherTcp, encipherTcpBytes, encipherTcpRecords, raiseSegments } from '#transform/pccom-tcp.ts';
+import { GENERATION_SHIFT } from '#transform/replay-window.ts';
 import { TRAILER } from '#transform/sealed-datagram.ts';
 import { sealedTcpGeneration } from '#transform/sealed-tcp.ts';
 import { ShortBudget } from '#transform/short-budget.ts';
@@ -125,9 +126,9 @@ export class Pccom {
     const trailer = contentEnd(frame) - TRAILER;
     if (trailer < frame.l4) return false;
     const high = view.getUint32(trailer);
-    const association = pair.associations[high >>> 30];
+    const association = pair.associations[high >>> GENERATION_SHIFT];
     if (association === undefined || association.state instanceof PccomState) return false;
-    const number = (high & 0x3fff_ffff) * 0x1_0000_0000 + view.getUint32(trailer + 4);
+    const number = (high & (2 ** GENERATION_SHIFT - 1)) * 0x1_0000_0000 + view.getUint32(trailer + 4);
     const { top } = (association.state as SealedState).window;
     return number >= 1 && number <= top + NUMBER_SLACK;
   }

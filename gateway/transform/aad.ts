@@ -18,8 +18,8 @@ import { FORM_ECHO, FORM_TCP, FORM_UDP, type Frame } from '#wire/frame.ts';
 import { TCP_ACKNOWLEDGEMENT, TCP_FLAGS, TCP_SEQUENCE, TCP_URGENT } from '#wire/tcp.ts';
 import { isIcmp } from './datagram.ts';
 
-export const AAD_LENGTH_V4 = 28;
-export const AAD_LENGTH_V6 = 52;
+const AAD_LENGTH_V4 = 28;
+const AAD_LENGTH_V6 = 52;
 /** Room for authenticated data in the work area, a multiple of 8. */
 export const AAD_ROOM = 56;
 /** The part of the TCP flags that is authenticated: FIN, SYN, RST, PSH, ACK, URG; ECE and CWR belong to the network. */

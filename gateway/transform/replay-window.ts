@@ -12,9 +12,12 @@ const BLOCK_BITS = 32;
 /** Numbers that can be told apart below the highest (docs/transforms.md § Replay; at least 8192). */
 export const WINDOW_SIZE = (BLOCKS - 1) * BLOCK_BITS;
 
-/** TCP carries this many low bits of the number; its option has no room for more. */
-export const LOW_BITS = 30;
-const LOW_SPAN = 2 ** LOW_BITS;
+/**
+ * On the wire the generation stands above so many bits of a number's first word, in both forms of `sealed`. TCP carries
+ * these low bits of the number and no others: its option has no room for more.
+ */
+export const GENERATION_SHIFT = 30;
+const LOW_SPAN = 2 ** GENERATION_SHIFT;
 
 const REPLAY = dropCode('sealed-replay');
 const TOO_OLD = dropCode('sealed-too-old');
@@ -24,7 +27,7 @@ export class ReplayWindow {
   top = 0;
   readonly #blocks = new Int32Array(BLOCKS);
 
-  /** The number nearest to the top whose low LOW_BITS bits are `low`. */
+  /** The number nearest to the top whose low GENERATION_SHIFT bits are `low`. */
   infer(low: number): number {
     const candidate = this.top - (this.top % LOW_SPAN) + low;
     if (candidate > this.top + LOW_SPAN / 2) return candidate >= LOW_SPAN ? candidate - LOW_SPAN : candidate;

@@ -25,8 +25,9 @@ import {
   writePacketHeader,
 } from './datagram.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
+import { GENERATION_SHIFT } from './replay-window.ts';
 import { fragmentsOf, mayFragment, TOO_BIG } from './size.ts';
-import { GENERATION_SHIFT, NUMBER_LIMIT, type SealedState } from './state.ts';
+import { NUMBER_LIMIT, type SealedState } from './state.ts';
 import { KIND_CIPHERED, KIND_OPENED, type Work } from './work.ts';
 
 export const TRAILER = 24;

@@ -31,8 +31,9 @@ import {
 import { AAD_ROOM, aadLength, writeAad, writeSegmentAad } from './aad.ts';
 import { OP_OPEN, OP_SEAL } from './cipher.ts';
 import { addAead, addRecord, addSum } from './emit.ts';
+import { GENERATION_SHIFT } from './replay-window.ts';
 import { SEGMENT_MIN } from './size.ts';
-import { GENERATION_SHIFT, type SealedState } from './state.ts';
+import type { SealedState } from './state.ts';
 import {
   KeptOptions,
   ordinaryLength,

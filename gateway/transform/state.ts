@@ -8,13 +8,11 @@ import { ReplayWindow } from './replay-window.ts';
 
 /** Numbers are below it: 48 bits keep every number and sum of numbers exact in a double. */
 export const NUMBER_LIMIT = 2 ** 48;
-/** On the wire the generation is the top bits of a number's first word, in both forms of `sealed`. */
-export const GENERATION_SHIFT = 30;
 /**
  * A new generation is due from here on. 2^36 packets or 2^42 bytes are 2^38 blocks of AES: the advantage that GCM
  * gives away is then below 2^-52 (q²/2^129), far ahead of NUMBER_LIMIT.
  */
-export const RENEW_AFTER_PACKETS = 2 ** 36;
+const RENEW_AFTER_PACKETS = 2 ** 36;
 export const RENEW_AFTER_BYTES = 2 ** 42;
 
 export interface SealedParts {

@@ -40,7 +40,7 @@ import {
 } from '#wire/tcp.ts';
 
 export const SEALED_OPTION = 20;
-export const SEALED_EXID = 0x4753; /* "GS"; RFC 6994 */
+const SEALED_EXID = 0x4753; /* "GS"; RFC 6994 */
 export const SEALED_OPTION_NUMBER = 4;
 export const SEALED_OPTION_TAG = 8;
 export const TCP_TAG_LENGTH = 12;

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-export const ADDRESS_LENGTH = 16;
+const ADDRESS_LENGTH = 16;
 const MAPPED = 0x0000ffff; /* word 2 of ::ffff:0:0/96 (RFC 4291 §2.5.5.2) */
 
 /** Words of 16 bytes. Without `into` a new array: not for the hot path. */

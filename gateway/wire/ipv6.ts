@@ -36,7 +36,7 @@ export const EXT_ROUTING = 43;
 export const EXT_FRAGMENT = 44;
 export const EXT_DESTINATION = 60;
 /** Extension headers that are walked; RFC 8200 §4.1 names at most five in an ordinary packet. */
-export const EXT_HEADERS_MAX = 8;
+const EXT_HEADERS_MAX = 8;
 
 /** Offsets within the Fragment header. */
 export const FRAGMENT_NEXT_HEADER = 0;

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { SYMMETRIC_KEY_LENGTH } from '../cipher.ts';
 
 /** Tickets outstanding at once. */
-export const GRANTS = 4096;
+const GRANTS = 4096;
 
 /* An entry: state, uses, ticket, key. */
 const STATE = 0; /* Int32 index in the entry */
