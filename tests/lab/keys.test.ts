@@ -52,6 +52,17 @@ describe.each([1, 2])('workers: %i', (workers) => {
     return capture.countFramesWith();
   };
 
+  test('the GMS knows which software runs, and that it has the newest bundle', async () => {
+    await until('both have said what they hold', async () => {
+      const elements = await gms.command<{ current: boolean }[]>('ge', 'list');
+      return elements.every((ge) => ge.current);
+    });
+    const told = await gms.command<{ name: string; software: string }[]>('ge', 'list');
+    const { version } = await net.a.status();
+    expect(told.map((ge) => ge.software)).toEqual(told.map(() => `gscip-gateway ${version}`));
+    expect(told).toHaveLength(2);
+  });
+
   test('two rotations under a download and 100 pings a second: nothing is lost', async () => {
     const file = web.file('image', BYTES);
     const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE });
