@@ -61,6 +61,7 @@ import { Protect } from './protect.ts';
 import { refusalOf } from './refusals.ts';
 import { REPLY_ROOM, Replies } from './replies.ts';
 import { countLosses, transmitAll } from './transmit.ts';
+import { countsNow, verdictNow } from './verdict.ts';
 import { decideWithoutPair } from './without-pair.ts';
 
 export interface DatapathStart {
@@ -136,6 +137,7 @@ export class Datapath {
       provider: start.provider,
       associations: this.associations,
       counters: this.counters,
+      flows: this.flows,
       replies: this.#replies,
       mtu: (role) => this.ports[role]?.mtu ?? 0,
       flush: () => this.flush(this.#now),
@@ -276,8 +278,9 @@ export class Datapath {
     }
     if (this.#decidedWithoutPair(true, PORT_OUTER)) return;
     const pair = this.#pairAt(true, now);
-    if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, true, now);
-    switch (this.#verdict(pair, now)) {
+    const verdict = verdictNow(pair, this.associations, now);
+    if (countsNow(frame, this.#index === REINJECT_SLOT, verdict)) this.flows.count(frame, pair.row, true, now);
+    switch (verdict) {
       case 'encrypt':
         if (pair.switching !== 0 && this.negotiator.switches.waits(frame, pair)) this.#keep(pair, false);
         else this.#protect.outward(frame, pair, now);
@@ -307,9 +310,10 @@ export class Datapath {
     if (this.#decidedWithoutPair(false, PORT_INNER)) return;
     const pair = this.#pairAt(false, now);
     if (this.#decideEach(this.#protect.unmixed(frame, pair, this.batch, this.#index), PORT_OUTER, now)) return;
-    if (this.#index !== REINJECT_SLOT) this.flows.count(frame, pair.row, false, now);
+    const verdict = verdictNow(pair, this.associations, now);
+    if (countsNow(frame, this.#index === REINJECT_SLOT, verdict)) this.flows.count(frame, pair.row, false, now);
     const whole = frame.form !== FORM_FRAGMENT; /* of a reassembled packet the last fragment alone could be held */
-    switch (this.#verdict(pair, now)) {
+    switch (verdict) {
       case 'encrypt':
         this.#arrivals.ofProtected(pair, whole, now);
         break;
@@ -359,16 +363,6 @@ export class Datapath {
     return pair;
   }
 
-  /** The verdict that counts now: one past its time is unknown again. */
-  #verdict(pair: Pair<Association>, now: Millis): Pair<Association>['verdict'] {
-    if (pair.verdict === 'encrypt') {
-      if (this.associations.sender(pair) === undefined) pair.verdict = 'unknown';
-    } else if ((pair.verdict === 'plain' || pair.verdict === 'discard') && now >= pair.until) {
-      pair.verdict = 'unknown';
-    }
-    return pair.verdict;
-  }
-
   #keep(pair: Pair<Association>, inbound: boolean): void {
     const switching = !inbound && pair.switching !== 0;
     if (!this.hold.keep(pair.row, this.#port, inbound, this.slab, this.batch, this.#index, switching)) {
@@ -399,7 +393,7 @@ export class Datapath {
       this.negotiator.receive(notice, now);
       return true;
     }
-    const outcome = this.#protect.quotedError(this.frame, this.pairs, this.flows, this.policy, now);
+    const outcome = this.#protect.quotedError(this.frame, this.pairs, this.policy, now);
     if (outcome === 'forward') this.#forward(PORT_INNER);
     return outcome !== 'ordinary';
   }

@@ -219,8 +219,11 @@ export class FlowTable {
     return Int32Array.from(found);
   }
 
-  /** True when the flow of these ends is known; ports as in a Frame, 0 for protocols without them. */
-  knows(
+  /**
+   * True when the device has sent on the flow of these ends; ports as in a Frame, 0 for protocols without them. What came
+   * for it proves nothing: it is counted before anybody has opened it.
+   */
+  hasSent(
     device: Int32Array,
     peer: Int32Array,
     devicePort: number,
@@ -229,7 +232,8 @@ export class FlowTable {
     protocol: number,
   ): boolean {
     this.#setKey(device, peer, (devicePort << 16) | peerPort, (ipVersion << 8) | protocol);
-    return this.#index.find() >= 0;
+    const row = this.#index.find();
+    return row >= 0 && this.#floats[row * FLOATS + PACKETS] > 0;
   }
 
   #setKey(device: Int32Array, peer: Int32Array, ports: number, protocol: number): void {

@@ -3,7 +3,9 @@ import { describe, expect } from 'vitest';
 import { fakeFrame } from '#port/fake.ts';
 import { completeChecksum } from '#wire/checksum.ts';
 import { FORM_ICMP_ERROR } from '#wire/frame.ts';
+import { latestFlows } from '../kit/latest-flows.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
+import { datagrams, fragments } from '../kit/sim-fragments.ts';
 import { type Ends, H1, H2, icmp, parsed, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
 import type { SimWorld } from '../kit/sim-world.ts';
@@ -105,6 +107,42 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     expect(world.h1.left.collect()).toEqual([]);
     expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 1 });
   });
+
+  story('an error about what a stranger alone has sent on is forged', (world) => {
+    sent(world, segment);
+    world.a.outer.inject(fakeFrame(udp({ from: H2, to: H1, version }, 53, 5_353, DATA)));
+    world.run(10);
+    const quoted = udp(out, 5_353, 53, DATA);
+    world.a.outer.inject(fakeFrame(tooBig(quoted, 1_400)));
+    world.run(100);
+    expect(world.h1.left.collect()).toEqual([]);
+    expect(world.a.drops()).toEqual({ 'sealed-unknown-association': 1, 'icmp-error-unrelated': 1 });
+  });
+
+  for (const transform of ['sealed', 'pccom'] as const) {
+    story(`datagrams that leave in fragments only find a narrow path, too, under ${transform}`, (world) => {
+      for (const side of ['a', 'b'] as const) world.key(side, { groups: [{ number: 7, versions: [1], transform }] });
+      world.run(1_000);
+      /* A router that would pass no more than this. */
+      world.mallory = ({ bytes }, from) => {
+        if (from !== 'a' || bytes.length - ETHER <= 1_400) return true;
+        world.a.outer.inject(fakeFrame(tooBig(bytes, 1_400)));
+        return false;
+      };
+      world.repeat(20, 100, (i) => {
+        for (const one of fragments(udp(out, 5_000, 6_000, new Uint8Array(3_000).fill(i)), 1_496, i)) {
+          world.sendFromH1(one);
+        }
+      });
+      world.run(3_000);
+      expect(datagrams(world.h2.left.collect()).length).toBeGreaterThanOrEqual(19);
+      /* The first datagram's second fragment, whose quote names no flow. */
+      expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 1 });
+      const flows = world.a.datapath.flows;
+      expect(latestFlows(flows, 9)).toMatchObject([{ devicePort: 5_000, peerPort: 6_000, packetsOut: 20 }]);
+      expect(latestFlows(world.b.datapath.flows, 9)).toMatchObject([{ devicePort: 6_000, peerPort: 5_000 }]);
+    });
+  }
 
   /** b has lost its memory and says so about h1's next segment; `change` is what somebody makes of the notice. */
   function noticed(world: SimWorld, change: (notice: Uint8Array) => void): void {

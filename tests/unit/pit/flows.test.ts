@@ -138,6 +138,17 @@ describe('a flow', () => {
   });
 });
 
+test('a device has sent on a flow once it has, whatever came before', () => {
+  const flows = table();
+  const hasSent = () => flows.hasSent(DEVICE, PEER, 1000, 80, 4, 17);
+  const datagram = { form: FORM_OTHER, protocol: 17 };
+  expect(hasSent()).toBe(false);
+  flows.count(back(datagram), 0, false, 0);
+  expect(hasSent()).toBe(false);
+  flows.count(out(datagram), 0, true, 0);
+  expect(hasSent()).toBe(true);
+});
+
 describe('the newest sequence number from the device', () => {
   const newest = (flows: FlowTable) => flows.newestSequence(DEVICE, PEER, 1000, 80, 4);
 
