@@ -55,8 +55,9 @@ export class Arrivals {
   /** For a pair that passes in plaintext, or is refused. */
   ofUnprotected(pair: Pair<Association>, now: Millis): void {
     const { frame, protect, negotiator, counters, keep, forward } = this.#parts;
-    if (negotiator.expects(pair)) keep(pair);
-    else if (protect.looksSealed(frame)) this.stray(pair, now);
+    const sealed = protect.looksSealed(frame);
+    if (sealed ? negotiator.expects(pair) : negotiator.expectsBare(pair)) keep(pair);
+    else if (sealed) this.stray(pair, now);
     else if (pair.verdict === 'discard') counters.drop(refusalOf(pair.reason));
     else {
       forward();
@@ -67,7 +68,7 @@ export class Arrivals {
   /** For a pair nobody spoke about: it waits while we find out, on a small budget (§ 8). */
   fromStranger(pair: Pair<Association>, now: Millis): void {
     const { frame, protect, negotiator, counters, keep } = this.#parts;
-    if (protect.looksSealed(frame)) this.#notice(pair, now);
+    if (protect.looksSealed(frame) && !negotiator.expects(pair)) this.#notice(pair, now);
     if (now < pair.inboundNotBefore) {
       counters.drop('inbound-budget');
       return;

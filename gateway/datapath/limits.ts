@@ -94,6 +94,11 @@ export const RENEW_BEHIND_MS = 60_000;
 export const RENEW_SPREAD_MS = 1_000;
 /** A renewal that came to nothing is tried again after this, ms. */
 export const RENEW_RETRY_MS = 2_000;
+/**
+ * Where a far end's MPIT was awaited in vain, devices do not wait for another for this long, ms: they ask themselves
+ * (§ 10, replay).
+ */
+export const EXPECT_AGAIN_MS = 10_000;
 /** A pair whose keys had no room is negotiated anew after this, ms (§ 7.5). */
 export const NO_ROOM_MS = 1_000;
 /**

@@ -19,6 +19,7 @@ import type { RememberedPeers } from '#pit/remembered.ts';
 import { addressText, bytesToWords } from '#wire/address.ts';
 import type { Association, Associations } from './associations.ts';
 import type { Counters } from './counters.ts';
+import { Expectations } from './expectations.ts';
 import { KeySwitches } from './key-switch.ts';
 import type { Lane } from './lane.ts';
 import {
@@ -47,8 +48,7 @@ export class Negotiator {
   readonly #associations: Associations;
   readonly #remembered: RememberedPeers<GeId, TransformName>;
   readonly #counters: Counters;
-  /** Until when, ms; the first ends first. */
-  readonly #expecting = new Map<Pair<Association>, number>();
+  readonly #expecting = new Expectations();
   readonly #times = new WeakMap<Pair<Association>, PairTimes>();
   /** The last times from the first DDE to usable keys, ms. */
   readonly took: number[] = [];
@@ -121,7 +121,12 @@ export class Negotiator {
 
   /** True while the far end's MPIT is awaited: what cannot be opened yet may be by then (§ 2). */
   expects(pair: Pair<Association>): boolean {
-    return this.#expecting.size > 0 && this.#expecting.has(pair);
+    return this.#expecting.has(pair);
+  }
+
+  /** The same, and what comes without a tag may be under its keys too. */
+  expectsBare(pair: Pair<Association>): boolean {
+    return this.#expecting.hasBare(pair);
   }
 
   /** The same, or its word on what it sends with is (§ 11.4). */
@@ -175,23 +180,23 @@ export class Negotiator {
   }
 
   tick(now: Millis): void {
-    if (this.#expecting.size > 0) this.#stopExpecting(now);
+    if (now >= this.#expecting.nextTimeout()) this.#stopExpecting(now);
     if (now >= this.#dprp.nextTimeout()) this.#apply(this.#dprp.tick(now), now);
     this.#associations.sweep(now);
     this.switches.tick(now);
   }
 
   nextTimeout(): number {
-    let next = Math.min(this.#dprp.nextTimeout(), this.#associations.nextTimeout(), this.switches.nextTimeout());
-    /* Walking through a map allocates: not in every turn. */
-    if (this.#expecting.size > 0) next = Math.min(next, this.#expecting.values().next().value as number);
-    return next;
+    return Math.min(
+      this.#dprp.nextTimeout(),
+      this.#associations.nextTimeout(),
+      this.switches.nextTimeout(),
+      this.#expecting.nextTimeout(),
+    );
   }
 
   #stopExpecting(now: Millis): void {
-    for (const [pair, until] of this.#expecting) {
-      if (now < until) break;
-      this.#expecting.delete(pair);
+    for (const pair of this.#expecting.end(now)) {
       /* The other side began and fell silent: what waits behind us begins anew. */
       if (pair.verdict === 'negotiating') pair.verdict = 'unknown';
       this.#lane.releaseHeld(pair, now);
@@ -271,15 +276,9 @@ export class Negotiator {
       case 'keep':
         this.#keep(action, now);
         break;
-      case 'expect': {
-        const pair = this.#lane.pairOf(action.pair, now);
-        if (pair.verdict === 'unknown') pair.verdict = 'negotiating';
-        /* What waits was sent before the far end could know the keys (§ 11.4). */
-        if (action.transform !== 'sealed') this.#lane.dropHeldInbound(pair);
-        this.#expecting.delete(pair);
-        this.#expecting.set(pair, action.until);
+      case 'expect':
+        this.#expect(action, now);
         break;
-      }
       case 'notice':
         this.#lane.emitNotice(action.payload, now);
         break;
@@ -301,6 +300,14 @@ export class Negotiator {
         this.#counters.drop(action.name);
         break;
     }
+  }
+
+  #expect(action: Extract<Action, { do: 'expect' }>, now: Millis): void {
+    const pair = this.#lane.pairOf(action.pair, now);
+    /* What waits was sent before the far end could know the keys (§ 11.4). */
+    if (action.transform !== 'sealed') this.#lane.dropHeldInbound(pair);
+    this.#expecting.add(pair, action.until, this.switches.receives(pair, now));
+    if (pair.verdict === 'unknown' && this.#expecting.holdsUp(pair, now)) pair.verdict = 'negotiating';
   }
 
   #install(agreement: Agreement, send: boolean, now: Millis): void {
