@@ -6,6 +6,8 @@ import type { RootDatabase } from 'lmdb';
 import { z } from 'zod';
 import type { GeId, TransformName } from '#dprp/spec.ts';
 import { geIdSchema } from '#gms/enrolment.ts';
+import { REMEMBERED_MAX } from '#pit/remembered.ts';
+import { Shares } from '#pit/shares.ts';
 import { TRANSFORMS } from '#wire/ge-info.ts';
 
 export interface RememberedPeer {
@@ -19,16 +21,16 @@ export interface RememberedPeer {
 
 const TABLE = 'peer';
 const END = '\uffff';
-/** Peers remembered at a time; then the one that would be forgotten first makes room. */
-export const PEERS_MAX = 16_384;
-
 const schema = z.object({ ge: geIdSchema, transform: z.enum(TRANSFORMS), until: z.number() });
 
 export class PeerMemory {
   readonly #db: RootDatabase<Uint8Array, string[]>;
   readonly #limit: number;
+  /** Of what is stored, so that no `put` reads the table; undefined while nobody has read it. */
+  #shares: Shares<GeId> | undefined;
 
-  constructor(db: RootDatabase<Uint8Array, string[]>, limit = PEERS_MAX) {
+  /** `limit`: peers stored at a time; then the gateway with most of them loses the one written longest ago. */
+  constructor(db: RootDatabase<Uint8Array, string[]>, limit = REMEMBERED_MAX) {
     this.#db = db;
     this.#limit = limit;
   }
@@ -36,10 +38,19 @@ export class PeerMemory {
   /** @throws RangeError when the address is not 32 lower-case hex digits. */
   put({ address, ge, transform, until }: RememberedPeer): void {
     if (!/^[0-9a-f]{32}$/.test(address)) throw new RangeError('peer: address must be 32 lower-case hex digits');
-    this.#db.transactionSync(() => {
-      if (this.#db.get([TABLE, address]) === undefined && this.#count() >= this.#limit) this.#forgetFirst();
-      this.#db.putSync([TABLE, address], new TextEncoder().encode(JSON.stringify({ ge, transform, until })));
-    });
+    const shares = this.#shares ?? this.#read(this.list());
+    shares.set(address, ge);
+    const gone = shares.size > this.#limit ? shares.next() : undefined;
+    try {
+      this.#db.transactionSync(() => {
+        if (gone !== undefined) this.#db.removeSync([TABLE, gone]);
+        this.#db.putSync([TABLE, address], new TextEncoder().encode(JSON.stringify({ ge, transform, until })));
+      });
+      if (gone !== undefined) shares.delete(gone);
+    } catch (error) {
+      this.#shares = undefined;
+      throw error;
+    }
   }
 
   /** Also one whose time is over: the caller knows the time. */
@@ -49,11 +60,20 @@ export class PeerMemory {
   }
 
   list(): RememberedPeer[] {
-    return [...this.#range()].map(({ key, value }) => read(key[1], value)).filter((peer) => peer !== undefined);
+    const peers = [...this.#range()].map(({ key, value }) => read(key[1], value)).filter((peer) => peer !== undefined);
+    if (this.#shares === undefined) this.#read(peers);
+    return peers;
+  }
+
+  #read(peers: readonly RememberedPeer[]): Shares<GeId> {
+    this.#shares = new Shares();
+    for (const { address, ge } of peers.toSorted((a, b) => a.until - b.until)) this.#shares.set(address, ge);
+    return this.#shares;
   }
 
   /** Without an address all are forgotten. */
   clear(address?: string): void {
+    this.#shares = undefined;
     this.#db.transactionSync(() => {
       if (address !== undefined) this.#db.removeSync([TABLE, address]);
       else for (const { key } of [...this.#range()]) this.#db.removeSync(key);
@@ -62,15 +82,6 @@ export class PeerMemory {
 
   #range() {
     return this.#db.getRange({ start: [TABLE, ''], end: [TABLE, END] });
-  }
-
-  #count(): number {
-    return this.#db.getKeysCount({ start: [TABLE, ''], end: [TABLE, END] });
-  }
-
-  #forgetFirst(): void {
-    const first = this.list().reduce((a, b) => (a.until <= b.until ? a : b));
-    this.#db.removeSync([TABLE, first.address]);
   }
 }
 

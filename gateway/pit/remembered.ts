@@ -5,13 +5,14 @@
  * `Ge` and `Transform` are the owner's words for who the peer's gateway is and what it uses.
  */
 import { addressFromText, addressText, wordsToBytes } from '#wire/address.ts';
+import { Shares } from './shares.ts';
 
 /** How long a peer is remembered without traffic, ms. */
 export const REMEMBER_MS = 24 * 3_600_000;
 /** A refresh is written only after this share of the life has passed, ms: one write an hour, not one a packet. */
 export const REFRESH_AFTER_MS = REMEMBER_MS / 24;
 
-/** Peers remembered at most: far more than one site talks to. */
+/** Peers remembered at most, by a worker and by the store: far more than one site talks to. */
 export const REMEMBERED_MAX = 65_536;
 
 /** As it is stored and told between threads. */
@@ -34,11 +35,13 @@ interface Entry<Ge, Transform> {
 }
 
 export class RememberedPeers<Ge extends string = string, Transform extends string = string> {
-  /** Peers that had to make room: the one written longest ago goes. */
+  /** Peers that had to make room before their time. */
   evicted = 0;
   readonly #capacity: number;
-  /** By the address's text; every write moves an entry to the end, so the first was written longest ago. */
+  /** By the address's text. */
   readonly #entries = new Map<string, Entry<Ge, Transform>>();
+  /** Who makes room: a member that invents addresses pushes out its own. */
+  readonly #shares = new Shares<Ge>();
 
   constructor(capacity: number = REMEMBERED_MAX) {
     this.#capacity = capacity;
@@ -68,7 +71,7 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
     const entry = this.#entries.get(address);
     if (entry !== undefined && entry.ge === ge && entry.transform === transform && isFresh(entry, now))
       return undefined;
-    this.#set(address, { ge, transform, until: now + REMEMBER_MS });
+    this.#set(address, { ge, transform, until: now + REMEMBER_MS }, now);
     return { address, ge, transform, left: REMEMBER_MS };
   }
 
@@ -88,7 +91,7 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
       if (bytes === undefined || !(left > 0)) continue;
       const address = addressText(bytes);
       const until = now + Math.min(left, REMEMBER_MS);
-      if ((this.#entries.get(address)?.until ?? 0) < until) this.#set(address, { ge, transform, until });
+      if ((this.#entries.get(address)?.until ?? 0) < until) this.#set(address, { ge, transform, until }, now);
     }
   }
 
@@ -107,24 +110,34 @@ export class RememberedPeers<Ge extends string = string, Transform extends strin
   forget(address?: string): number {
     const before = this.#entries.size;
     const bytes = address === undefined ? undefined : addressFromText(address);
-    if (address === undefined) this.#entries.clear();
-    else if (bytes !== undefined) this.#entries.delete(addressText(bytes));
+    if (address === undefined) {
+      this.#entries.clear();
+      this.#shares.clear();
+    } else if (bytes !== undefined) this.#delete(addressText(bytes));
     return before - this.#entries.size;
   }
 
-  #set(address: string, entry: Entry<Ge, Transform>): void {
-    this.#entries.delete(address);
-    const [oldest] = this.#entries.size >= this.#capacity ? this.#entries.keys() : [];
-    if (oldest !== undefined) {
-      this.#entries.delete(oldest);
-      this.evicted++;
-    }
+  #set(address: string, entry: Entry<Ge, Transform>, now: number): void {
     this.#entries.set(address, entry);
+    this.#shares.set(address, entry.ge);
+    if (this.#entries.size > this.#capacity) this.#makeRoom(now);
+  }
+
+  #makeRoom(now: number): void {
+    const oldest = this.#shares.oldest() ?? '';
+    const isOver = now >= (this.#entries.get(oldest)?.until ?? now);
+    if (!isOver) this.evicted++;
+    this.#delete(isOver ? oldest : (this.#shares.next() ?? ''));
+  }
+
+  #delete(address: string): void {
+    this.#entries.delete(address);
+    this.#shares.delete(address);
   }
 
   /** Forgets what is past its time. */
   sweep(now: number): void {
-    for (const [address, { until }] of this.#entries) if (now >= until) this.#entries.delete(address);
+    for (const [address, { until }] of this.#entries) if (now >= until) this.#delete(address);
   }
 }
 

@@ -8,8 +8,10 @@ import {
   HOLD_INBOUND_SHARE,
 } from '#datapath/limits.ts';
 import { LIMITS } from '#dprp/limits.ts';
+import { REMEMBERED_MAX } from '#pit/remembered.ts';
 import { type FakeFrame, fakeFrame } from '#port/fake.ts';
 import { FORM_ICMP_ERROR } from '#wire/frame.ts';
+import { GE_C } from '../kit/dprp-world.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
 import { type Ends, echo, H1, H2, read, tcp, udp } from '../kit/sim-frames.ts';
 import { story } from '../kit/sim-story.ts';
@@ -233,6 +235,32 @@ describe('ten thousand half-open negotiations', () => {
     const asked = world.crossed.filter((c) => dprpType(c.frame.bytes) === 1 && c.at > 1_500);
     expect(asked).toEqual([]);
   });
+});
+
+describe('a member that negotiates from addresses it makes up', () => {
+  for (const flooded of [true, false]) {
+    story(
+      `${flooded ? 'turns no remembered peer' : 'control: a peer that is not remembered turns'} into plaintext`,
+      (world) => {
+        world.key('a');
+        world.key('b');
+        world.sendFromH1(udp(out, 1, 2, data(0)));
+        world.run(100);
+        const { remembered } = world.a.datapath;
+        if (!flooded) remembered.forget();
+        for (let i = 0; flooded && i < REMEMBERED_MAX + 1_000; i++) {
+          remembered.remember(Int32Array.of(0, 0, 0xffff, 0x0b000000 + i), GE_C, 'sealed', world.now);
+        }
+        expect(remembered.size).toBeLessThanOrEqual(REMEMBERED_MAX);
+        world.mallory = (frame) => dprpType(frame.bytes) === 0;
+        world.key('a', { groups: [{ number: 7, versions: [2] }] });
+        world.repeat(5, 1_000, () => world.sendFromH1(udp(out, 1, 2, data(1))));
+        world.run(6_000);
+        expect(world.plaintextCrossed(data(1))).toBe(flooded ? 0 : 5);
+        expect(world.a.verdicts()).toEqual([flooded ? 'discard remembered' : 'plain no-gateway-silence']);
+      },
+    );
+  }
 });
 
 describe('messages that nobody can open, four hundred a second', () => {

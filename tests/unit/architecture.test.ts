@@ -40,9 +40,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     says: 'datapath imports only wire, dprp, pit, transform, port and native',
   },
   keys: {
-    values: ['gms', 'wire'],
+    values: ['gms', 'wire', 'pit'],
     types: ['dprp', 'transform'],
-    says: "keys imports only the GMS's protocol, wire, and types of dprp and transform",
+    says: "keys imports only the GMS's protocol, wire, pit, and types of dprp and transform",
   },
   host: { values: ['config', 'port'], says: 'host imports only config and port' },
   config: { values: ['wire'], types: ['keys'], says: 'config imports only wire and types of keys' },

@@ -108,3 +108,58 @@ describe('the list', () => {
     expect(peers.size).toBe(0);
   });
 });
+
+describe('a gateway that makes addresses up', () => {
+  test('pushes out its own; others keep theirs', () => {
+    const peers = new RememberedPeers(100);
+    for (let i = 0; i < 40; i++) peers.remember(ipv4(i), i < 30 ? 'ge-b' : 'ge-c', 'sealed', i);
+    for (let i = 1_000; i < 2_000; i++) peers.remember(ipv4(i), 'ge-x', 'sealed', 100);
+    expect(peers.size).toBe(100);
+    expect(Array.from({ length: 40 }, (_, i) => peers.get(ipv4(i), 200)?.ge)).not.toContain(undefined);
+    expect(peers.get(ipv4(1_999), 200), 'its last is remembered').toBeDefined();
+    /* Nor does it when it comes back from the store, or is told by another worker. */
+    const restored = new RememberedPeers(100);
+    restored.restore(peers.export(300), 0);
+    const told = Array.from({ length: 500 }, (_, i) => ({
+      address: `10.9.${i >> 8}.${i & 255}`,
+      ge: 'ge-x',
+      transform: 'sealed',
+      left: REMEMBER_MS,
+    }));
+    for (const peer of told) restored.restore([peer], 1);
+    expect(Array.from({ length: 40 }, (_, i) => restored.get(ipv4(i), 1)?.ge)).not.toContain(undefined);
+  });
+
+  test('takes from whoever has most until it has as many, and no more', () => {
+    const peers = new RememberedPeers(100);
+    for (let i = 0; i < 80; i++) peers.remember(ipv4(i), 'ge-b', 'sealed', i);
+    for (let i = 80; i < 90; i++) peers.remember(ipv4(i), 'ge-c', 'sealed', i);
+    for (let i = 1_000; i < 2_000; i++) peers.remember(ipv4(i), 'ge-x', 'sealed', 100);
+    const left = (from: number, to: number): number =>
+      Array.from({ length: to - from }, (_, i) => peers.get(ipv4(from + i), 200)).filter((x) => x !== undefined).length;
+    expect(left(80, 90)).toBe(10);
+    expect(left(0, 80)).toBeGreaterThanOrEqual(44);
+    expect(left(0, 80)).toBeLessThanOrEqual(45);
+  });
+
+  test('loses first what is past its time anyway', () => {
+    const peers = new RememberedPeers(3);
+    peers.remember(ipv4(1), 'ge-b', 'sealed', 0);
+    for (const n of [2, 3]) peers.remember(ipv4(n), 'ge-x', 'sealed', REMEMBER_MS - 1);
+    peers.remember(ipv4(4), 'ge-x', 'sealed', REMEMBER_MS);
+    expect([2, 3, 4].map((n) => peers.get(ipv4(n), REMEMBER_MS) !== undefined)).toEqual([true, true, true]);
+    expect([peers.size, peers.evicted]).toEqual([3, 0]);
+  });
+
+  test('and so it is after one was forgotten, or all were', () => {
+    const peers = new RememberedPeers(10);
+    for (let i = 0; i < 8; i++) peers.remember(ipv4(i), 'ge-x', 'sealed', i);
+    for (let i = 0; i < 8; i++) peers.forget(`0.0.0.${i}`);
+    for (let i = 10; i < 14; i++) peers.remember(ipv4(i), 'ge-b', 'sealed', i);
+    for (let i = 20; i < 40; i++) peers.remember(ipv4(i), 'ge-x', 'sealed', i);
+    expect([10, 11, 12, 13].filter((n) => peers.get(ipv4(n), 50) !== undefined)).toHaveLength(4);
+    peers.forget();
+    for (let i = 0; i < 20; i++) peers.remember(ipv4(i), 'ge-c', 'sealed', i);
+    expect(peers.size).toBe(10);
+  });
+});
