@@ -8,6 +8,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { GatewayClient } from '#cli/client.ts';
+import { sayIn } from '#cli/messages.ts';
 import { Capture } from '#kit/capture.ts';
 import type { GatewayBox } from '#kit/gateway-box.ts';
 import { Lab } from '#kit/lab.ts';
@@ -115,5 +117,18 @@ test.each(Object.entries(places))('%s', async (_, make) => {
     expect(await answers(client, to)).toBe(2);
     await closed.stop();
     expect(closed.countFramesWith()).toBe(0);
+  });
+});
+
+test('a gateway that is asked to stop while it starts ends as one that runs, and leaves the way shut', async () => {
+  await Lab.use('wire', async (lab) => {
+    const net = await bridge(lab, { gateways: 'kernel' });
+    await net.a.ceaseKernel();
+    const ended = net.a.startInVain();
+    const client = new GatewayClient(net.a.state, sayIn('en'));
+    await until('ge-a can be asked', () => client.running());
+    await client.stop(REASON);
+    expect(await ended).toMatchObject({ code: 0 });
+    expect((await ping(net.h1, H2.v4, { wait: 1 })).answered).toBe(0);
   });
 });

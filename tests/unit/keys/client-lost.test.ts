@@ -121,8 +121,21 @@ describe('a fetch that fails while the stream lives', () => {
 });
 
 describe('keys without the GMS', () => {
+  it('are those of the stored bundle, at once and before anybody is asked', async () => {
+    const a = await gateway('a', 'plant');
+    await a.client.start();
+    await a.client.stop();
+    const later = reborn(a.directory, a.clock);
+    later.client.load();
+    expect(later.rings.map((ring) => ring?.sequence)).toEqual([a.rings[0]?.sequence]);
+    await later.client.start();
+    await later.state((state) => state.connected);
+    expect(later.rings.length).toBe(1);
+  });
+
   it('count for the offline hours, over a restart too, and again after the next contact', async () => {
-    await gms.admin('PATCH', '/policy', { offlineHours: 24 });
+    const protectedPrefixes = ['192.0.2.0/24'];
+    await gms.admin('PATCH', '/policy', { offlineHours: 24, protectedPrefixes });
     const a = await gateway('a', 'plant');
     await a.client.start();
     await a.state((state) => state.connected);
@@ -135,6 +148,10 @@ describe('keys without the GMS', () => {
     await a.client.stop();
 
     const later = reborn(a.directory, a.clock);
+    later.client.load();
+    expect([later.client.state.keys, later.client.ring]).toEqual(['expired', undefined]);
+    /* Whoever keeps the GMS away does not end this promise. */
+    expect(later.client.protectedPrefixes).toEqual(protectedPrefixes);
     await later.client.start();
     expect([later.client.state.keys, later.client.ring]).toEqual(['expired', undefined]);
     await later.clock.pausing();
