@@ -155,7 +155,7 @@ export class Negotiator {
     }
     const sender = this.#associations.sender(pair);
     if (pair.verdict !== 'encrypt' || sender === undefined) return;
-    if (now >= sender.renewAt || sender.state.renewalDue) {
+    if (pair.switching === 0 && (now >= sender.renewAt || sender.state.renewalDue)) {
       sender.renewAt = now + RENEW_RETRY_MS;
       this.#ask(pair, 'renewal', now);
     } else if (sender.sendingSince !== 0 && sender.lastSent - sender.sendingSince >= sender.oneWayMs) {

@@ -216,6 +216,31 @@ describe('rotation', () => {
     expect(arrived(world)).toEqual(all(packets));
   });
 
+  story('whose renewal falls into a switch does not begin another', (world) => {
+    world.behaviour = { delay: 50 };
+    for (const side of ['a', 'b'] as const) world.key(side, group('pccom', 1));
+    const packets = flow(world, 6_000);
+    world.run(2_000);
+    for (const side of ['a', 'b'] as const) world.key(side, group('pccom', 2, 1));
+    const dueAt = (gateway: SimGateway, at: number): void => {
+      const [pair] = gateway.datapath.pairs.values();
+      const sender = gateway.datapath.associations.sender(pair);
+      if (sender !== undefined) sender.renewAt = at;
+    };
+    dueAt(world.a, world.now);
+    dueAt(world.b, Number.POSITIVE_INFINITY);
+    const before = world.crossed.length;
+    /* b holds the new keys, and sends with the old ones until its switch is answered. */
+    world.run(170);
+    expect(senders(world)).toEqual(['pccom 1', 'pccom 1']);
+    dueAt(world.b, world.now);
+    world.run(6_000);
+    const begins = world.crossed.slice(before).filter(({ from, frame }) => from === 'b' && dprpType(frame.bytes) === 1);
+    expect(begins).toEqual([]);
+    expect(senders(world)).toEqual(['pccom 2', 'pccom 2']);
+    expect(arrived(world)).toEqual(all(packets));
+  });
+
   story('KSW is lost for seconds: what waits is not lost', (world) => {
     world.behaviour = { delay: 5 };
     world.key('a', group('pccom', 1));
