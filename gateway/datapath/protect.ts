@@ -49,7 +49,7 @@ import {
   W_STATE,
   type Work,
 } from '#transform/work.ts';
-import { wordsEqual } from '#wire/address.ts';
+import { ADDRESS_UNICAST, addressClass, wordsEqual } from '#wire/address.ts';
 import { dropCode } from '#wire/drops.ts';
 import { ETHER_HEADER, macIsGroup } from '#wire/ethernet.ts';
 import { FORM_FRAGMENT, FORM_TCP, type Frame, PROTO_TCP } from '#wire/frame.ts';
@@ -338,23 +338,25 @@ export class Protect {
   ): 'forward' | 'done' | 'ordinary' {
     const { slab, view } = this.#work;
     const quote = this.#quote;
-    if (readQuote(slab, view, frame, quote) < 0) return 'ordinary';
-    if (!wordsEqual(frame.destination, quote.source)) return 'ordinary';
+    const code = readQuote(slab, view, frame, quote);
+    if (!quote.addressed || !wordsEqual(frame.destination, quote.source)) return 'ordinary';
+    const ofItsPair = wordsEqual(frame.source, quote.destination);
+    if (code < 0) return ofItsPair ? 'ordinary' : this.#astray(frame, policy);
     if (policy.exception(quote, true) >= 0) return icmpErrorReports(frame) ? 'forward' : this.#unrelated();
     const pair = pairs.find(quote.source, quote.destination, quote.ipVersion);
-    if (pair === undefined) return 'ordinary';
-    if (pair.verdict === 'plain') return 'forward';
+    if (pair?.verdict === 'plain') return 'forward';
     /* From the peer itself it is a packet of the pair, and then it is sealed like any other. */
-    if (pair.verdict !== 'encrypt' || wordsEqual(frame.source, quote.destination)) return 'ordinary';
+    if (ofItsPair) return 'ordinary';
+    if (pair?.verdict !== 'encrypt') return this.#astray(frame, policy);
     const tcp = quote.protocol === PROTO_TCP;
     /* A later fragment names no flow; where one is too big, the first one is too. */
     if (!icmpErrorReports(frame) || quote.fragment || (!tcp && !hasSent(this.#flows, quote))) return this.#unrelated();
     const newest = tcp ? newestSequence(this.#flows, quote) : -1;
     const sealed = this.#associations.sender(pair)?.transform === 'sealed';
     const overhead = !sealed ? 0 : tcp ? SEALED_OPTION : TRAILER;
-    const code = translateQuotedError(slab, view, frame, quote, overhead, newest);
-    if (code < 0) {
-      this.#counters.dropCode(code);
+    const refused = translateQuotedError(slab, view, frame, quote, overhead, newest);
+    if (refused < 0) {
+      this.#counters.dropCode(refused);
       return 'done';
     }
     if (quote.mtu > 0) {
@@ -362,6 +364,16 @@ export class Protect {
       pair.pathMtuUntil = now + PATH_MTU_MS;
     }
     return 'forward';
+  }
+
+  /**
+   * Nothing is known of the packet that is quoted. The error came to the worker of the quoted pair (#port/fanout.ts), and
+   * what its own pair agreed on may be with another: here it may pass where no pair is asked for, and nothing else.
+   */
+  #astray(frame: Frame, policy: Policy): 'done' | 'ordinary' {
+    const unicast = [frame.source, frame.destination].every((address) => addressClass(address) === ADDRESS_UNICAST);
+    const asksPair = unicast && policy.mode !== undefined && policy.exception(frame, false) < 0;
+    return asksPair ? this.#unrelated() : 'ordinary';
   }
 
   #unrelated(): 'done' {

@@ -56,6 +56,8 @@ export class Quote {
   protocol = 0;
   l3 = 0;
   l4 = 0;
+  /** True when a whole IP header is quoted: the addresses are there, whatever else is. */
+  addressed = false;
   readonly source = new Int32Array(4);
   readonly destination = new Int32Array(4);
   /** As in Frame: an Echo's identifier in both, zero for protocols without ports. */
@@ -80,6 +82,7 @@ export function readQuote(slab: Uint8Array, view: DataView, frame: Frame, quote:
   const end = frame.l3End;
   quote.ipVersion = frame.ipVersion;
   quote.l3 = l3;
+  quote.addressed = false;
   quote.fragment = false;
   const located = frame.ipVersion === 4 ? readIpv4(slab, view, l3, end, quote) : readIpv6(slab, view, l3, end, quote);
   if (!located || quote.l4 + QUOTED_MIN > end) return UNRELATED;
@@ -101,6 +104,7 @@ function readIpv4(slab: Uint8Array, view: DataView, l3: number, end: number, quo
     quote.source[i] = i < 2 ? 0 : i === 2 ? 0xffff : view.getInt32(l3 + IPV4_SOURCE);
     quote.destination[i] = i < 2 ? 0 : i === 2 ? 0xffff : view.getInt32(l3 + IPV4_DESTINATION);
   }
+  quote.addressed = true;
   quote.protocol = slab[l3 + IPV4_PROTOCOL];
   quote.fragment = (view.getUint16(l3 + IPV4_FLAGS_OFFSET) & IPV4_OFFSET_MASK) !== 0;
   quote.l4 = l3 + length;
@@ -113,6 +117,7 @@ function readIpv6(slab: Uint8Array, view: DataView, l3: number, end: number, quo
     quote.source[i] = view.getInt32(l3 + IPV6_SOURCE + 4 * i);
     quote.destination[i] = view.getInt32(l3 + IPV6_DESTINATION + 4 * i);
   }
+  quote.addressed = true;
   let protocol = slab[l3 + IPV6_NEXT_HEADER];
   let at = l3 + IPV6_HEADER;
   while (protocol === EXT_FRAGMENT || isExtensionWithLength(protocol)) {

@@ -108,6 +108,32 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 1 });
   });
 
+  /* Of several workers the quoted pair's gets such an error, and knows nothing of the pair of its addresses. */
+  for (const [name, rest] of [
+    ['whole', 8],
+    ['short', 4],
+  ] as const) {
+    story(
+      `a ${name} quote of what no device sent begins nothing with the protected peer that it seems to come from`,
+      (world) => {
+        sent(world, segment);
+        world.crossed.length = 0;
+        const elsewhere = udp({ from: H1, to: { ...ROUTER, v4: '10.0.9.8', v6: 'fd00:9::8' }, version }, 1, 2, DATA);
+        const header = version === 4 ? 20 : 40;
+        const quote = Buffer.concat([Buffer.alloc(4), elsewhere.subarray(ETHER, ETHER + header + rest)]);
+        const [type, code] = version === 4 ? [3, 3] : [1, 4];
+        for (const from of [H2, ROUTER])
+          world.a.outer.inject(fakeFrame(icmp({ from, to: H1, version }, type, code, quote)));
+        world.run(5_000);
+        expect(world.h1.left.collect()).toEqual([]);
+        expect(world.crossed.filter((c) => c.from === 'a')).toEqual([]);
+        expect(world.a.drops()).toEqual({ 'icmp-error-unrelated': 2 });
+        expect(world.a.verdicts()).toEqual(['encrypt common-group']);
+        expect(world.a.alarms()).toEqual([]);
+      },
+    );
+  }
+
   story('an error about what a stranger alone has sent on is forged', (world) => {
     sent(world, segment);
     world.a.outer.inject(fakeFrame(udp({ from: H2, to: H1, version }, 53, 5_353, DATA)));
