@@ -93,7 +93,8 @@ export interface ServedGms extends GmsWorld {
   alone(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of 127.0.0.1 on which nobody listens. */
+export async function freePort(): Promise<number> {
   const probe = createPlain().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as { port: number };

@@ -116,18 +116,13 @@ export class Gateway {
 /**
  *   h1 eth0 ── inner [g] outer ── eth0 h2
  *
- * `prefix` names the namespaces; h1 has 10.66.0.1, h2 10.66.0.2, both in 10.66.0.0/24 and with an IPv6 address.
+ * h1 has 10.66.0.1, h2 10.66.0.2, both in 10.66.0.0/24 and with an IPv6 address. The namespaces bear the names that
+ * tests/kit/leftovers.ts knows, with the process in them: other runs have theirs.
  */
 export class HostLab {
-  readonly g: string;
-  readonly h1: string;
-  readonly h2: string;
-
-  constructor(prefix: string) {
-    this.g = `${prefix}-g`;
-    this.h1 = `${prefix}-h1`;
-    this.h2 = `${prefix}-h2`;
-  }
+  readonly g = `gsc-${process.pid}-0-g`;
+  readonly h1 = `gsc-${process.pid}-0-h1`;
+  readonly h2 = `gsc-${process.pid}-0-h2`;
 
   async make(): Promise<void> {
     await this.remove();

@@ -7,6 +7,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import type { BridgeConfig, RouterConfig } from '#config/config.ts';
 import { DATAPATH_MARK } from '#host/drops.ts';
+import { removeLeftovers } from '#kit/leftovers.ts';
 import { type Capture, capture, Gateway, HostLab, run } from './host-lab.ts';
 
 const common = {
@@ -48,7 +49,7 @@ export async function onlySentinel(lab: HostLab, seen: Capture, port: string, ho
   expect(seen.frames.filter((f) => Number.parseFloat(f) > since && !f.includes('length 230'))).toEqual([]);
 }
 
-export const lab = new HostLab('gsc-host');
+export const lab = new HostLab();
 let gateways: Gateway[] = [];
 let captures: Capture[] = [];
 
@@ -91,6 +92,7 @@ export function everyTestInItsLab(): void {
   beforeAll(async () => {
     const id = await run('id', '-u');
     if (id.trim() !== '0') throw new Error('the lab needs root: it makes network namespaces');
+    await removeLeftovers();
   });
 
   beforeEach(async () => {

@@ -6,13 +6,16 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeToken } from '#gms/token.ts';
-import { temporary } from '../../kit/gms-world.ts';
+import { freePort, temporary } from '../../kit/gms-world.ts';
 
 const NODE = join(process.cwd(), 'node_modules/.bin/node');
 let place: ReturnType<typeof temporary>;
+/** Another one in each test: other runs of these tests may listen at the same time. */
+let port: number;
 let server: ChildProcess | undefined;
-beforeEach(() => {
+beforeEach(async () => {
   place = temporary();
+  port = await freePort();
 });
 afterEach(async () => {
   if (server !== undefined && server.exitCode === null && server.signalCode === null) {
@@ -38,24 +41,29 @@ async function gms(args: string[], language?: string): Promise<{ code: number | 
 }
 
 async function run(): Promise<{ endpoints: string[] }> {
-  server = start(['run', '--listen', '127.0.0.1:47443', '--json']);
-  for await (const line of createInterface({ input: server.stdout! })) return JSON.parse(line);
-  throw new Error('gms-lite run ended without a word');
+  const child = start(['run', '--listen', `127.0.0.1:${port}`, '--json']);
+  server = child;
+  let err = '';
+  child.stderr?.on('data', (chunk) => (err += chunk));
+  const closed = once(child, 'close');
+  for await (const line of createInterface({ input: child.stdout! })) return JSON.parse(line);
+  const [code] = await closed;
+  throw new Error(`gms-lite run ended with ${code} before it listened: ${err}`);
 }
 
 describe('gms-lite', { timeout: 60_000 }, () => {
   it('goes from nothing to a token, and stops when asked to', async () => {
-    expect((await gms(['init', '--address', '127.0.0.1:47443', '[::1]:47443'])).code).toBe(0);
+    expect((await gms(['init', '--address', `127.0.0.1:${port}`, `[::1]:${port}`])).code).toBe(0);
     expect(statSync(join(place.directory, 'gms', 'master.key')).mode & 0o777).toBe(0o600);
-    expect((await run()).endpoints).toEqual(['127.0.0.1:47443']);
+    expect((await run()).endpoints).toEqual([`127.0.0.1:${port}`]);
     expect(statSync(join(place.directory, 'gms', 'admin.sock')).mode & 0o777).toBe(0o600);
 
     expect(await gms(['group', 'create', 'plant'])).toMatchObject({ code: 0, out: 'group plant made, number 1\n' });
     const made = await gms(['token', 'create', '--name', 'press', '--group', 'plant', '--ttl', '30m', '--json']);
     const { token } = JSON.parse(made.out);
     expect(decodeToken(token).endpoints).toEqual([
-      { address: '127.0.0.1', port: 47443 },
-      { address: '::1', port: 47443 },
+      { address: '127.0.0.1', port },
+      { address: '::1', port },
     ]);
     expect(JSON.parse((await gms(['rotate', '--all', '--json'])).out)).toEqual([
       { group: null, version: 2 },
@@ -94,13 +102,13 @@ describe('gms-lite', { timeout: 60_000 }, () => {
       return [code, other];
     };
     expect(await closed('stdout', ['--help'])).toEqual([0, '']);
-    expect(await closed('stdout', ['init', '--address', '127.0.0.1:47443'])).toEqual([0, '']);
+    expect(await closed('stdout', ['init', '--address', `127.0.0.1:${port}`])).toEqual([0, '']);
     expect(await closed('stderr', ['status'])).toEqual([1, '']);
     expect(await closed('stderr', ['token', 'create', '--ttl', 'soon'])).toEqual([2, '']);
   });
 
   it('starts again after a kill, with everything that it had said', async () => {
-    await gms(['init', '--address', '127.0.0.1:47443']);
+    await gms(['init', '--address', `127.0.0.1:${port}`]);
     await run();
     await gms(['group', 'create', 'plant']);
     server?.kill('SIGKILL');
