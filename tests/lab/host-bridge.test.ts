@@ -238,7 +238,7 @@ describe('bridge', () => {
     const g = start();
     const { touches } = await g.succeed({ do: 'apply', config: bridge });
     const wanted = await bridgeState();
-    for (let k = 1; k < touches.length; k += 2) {
+    for (let k = 1; k < touches.length; k++) {
       await lab.make();
       const second = start();
       expect((await second.order({ do: 'apply', config: bridge, dieAfter: k })).error).toContain('killed');
@@ -246,6 +246,28 @@ describe('bridge', () => {
       expect(await bridgeState(), `killed after ${k}: ${touches[k - 1]}`).toEqual(wanted);
       await second.kill();
     }
+  }, 180_000);
+
+  test('killed after any touch of a release, the next release opens it, or the next run closes it', async () => {
+    const g = start();
+    await g.succeed({ do: 'apply', config: bridge });
+    const closed = await bridgeState();
+    const { touches } = await g.succeed({ do: 'release', config: bridge });
+    const open = await bridgeState();
+    for (let k = 1; k < touches.length; k++) {
+      for (const next of ['release', 'apply'] as const) {
+        await g.succeed({ do: 'apply', config: bridge });
+        expect((await g.order({ do: 'release', config: bridge, dieAfter: k })).error).toContain('killed');
+        /* What opens it is the last touch. */
+        expect((await bridgeState())[0]).toBe(closed[0]);
+        await g.succeed({ do: next, config: bridge });
+        const state = await bridgeState();
+        expect(state, `${next}, killed after ${k}: ${touches[k - 1]}`).toEqual(next === 'release' ? open : closed);
+      }
+    }
+    expect(await lab.pings(lab.h1, '10.66.0.2')).toBe(false);
+    await g.succeed({ do: 'release', config: bridge });
+    expect(await lab.pings(lab.h1, '10.66.0.2')).toBe(true);
   }, 180_000);
 });
 
