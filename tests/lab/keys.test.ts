@@ -14,11 +14,12 @@ import { WebServer } from '#kit/programs/nginx.ts';
 import { ping } from '#kit/programs/ping.ts';
 import { type BridgeLab, bridge, H1, H2 } from './topologies/bridge.ts';
 
-/** At RATE, bytes a second, some eight seconds: two rotations fit. */
+/** At RATE, bytes a second, some eight seconds; the last tenth of a download waits until it is called for. */
 const BYTES = 160_000_000;
 const RATE = '20M';
-/** Where a member goes and comes back within. */
-const SHORT = 40_000_000;
+/** Where a member goes under a download; what lies behind SHORT_HELD is more than buffers hold. */
+const SHORT = 90_000_000;
+const SHORT_HELD = 50_000_000;
 const GROUP = 'plant';
 
 describe.each([1, 2])('workers: %i', (workers) => {
@@ -65,7 +66,7 @@ describe.each([1, 2])('workers: %i', (workers) => {
 
   test('two rotations under a download and 100 pings a second: nothing is lost', async () => {
     const file = web.file('image', BYTES);
-    const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE });
+    const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE, holdAt: BYTES * 0.9 });
     const pinging = ping(net.h1, H2.v4, { count: 800, interval: 0.01 });
     for (const share of [0.1, 0.4]) {
       await running.reached(BYTES * share);
@@ -73,6 +74,7 @@ describe.each([1, 2])('workers: %i', (workers) => {
       await pairsBecome(`protected by version ${version}`, (p) => p.keyVersion === version);
     }
     expect(running.program.running).toBe(true);
+    running.release();
     expect(await running.done).toMatchObject({ exitCode: 0, bytes: BYTES, checksum: file.checksum });
     expect(await pinging).toMatchObject({ sent: 800, answered: 800 });
     /* What TCP would hide: packets of a generation that ended too early. */
@@ -112,14 +114,17 @@ describe.each([1, 2])('workers: %i', (workers) => {
 
       const file = web.file('image', SHORT);
       const readable = await readableDuring(async () => {
-        const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE });
+        const running = startDownload(net.h1, url(H2.v4, 'image'), { limitRate: RATE, holdAt: SHORT_HELD });
         await running.reached(SHORT / 10);
         await gms.command('group', 'remove', GROUP, net.b.name);
         /* Not yet asked again, or refused: a device that only listens asks nothing. */
         await pairsBecome('not protected any more', (p) => p.verdict !== 'encrypt');
+        running.release();
         expect((await ping(net.h1, H2.v4, { count: 20, interval: 0.05, wait: 1 })).answered).toBe(0);
         expect((await ping(net.h2, H1.v4, { count: 20, interval: 0.05, wait: 1 })).answered).toBe(0);
         for (const p of await pairs()) expect(p).toMatchObject({ verdict: 'discard' });
+        /* Its end was called for, and does not come. */
+        expect(running.program.running).toBe(true);
 
         await gms.command('group', 'add', GROUP, net.b.name);
         expect(await running.done).toMatchObject({ exitCode: 0, bytes: SHORT, checksum: file.checksum });
