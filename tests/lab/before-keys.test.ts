@@ -89,9 +89,8 @@ test('bridge', async () => {
     expect(await look(net.h1, GMS, H2)).toEqual(ALL);
     expect((await net.a.explain(H2.v6)).verdict).toBe('encrypt');
     const { exceptions } = await net.a.status();
-    expect(exceptions).toContainEqual(
-      expect.objectContaining({ direction: 'gms', port: GMS_PORT, hits: expect.anything() }),
-    );
+    const toGms = exceptions.filter((e) => e.direction === 'gms' && e.port === GMS_PORT);
+    expect(toGms.reduce((sum, e) => sum + (e.hits ?? 0), 0)).toBeGreaterThan(0);
   });
 });
 
