@@ -1,6 +1,7 @@
 /**
- * Ports that are not there, go away and come back. A gateway that cannot start changes nothing; one whose port is
- * pulled out lives on, and whatever comes back under its name is shut before it carries a frame.
+ * Ports that are not there, go away and come back, or lose the rules that shut them. A gateway that cannot start changes
+ * nothing; one whose port is pulled out lives on, and whatever comes back under its name is shut before it carries a
+ * frame.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2          h1 ── [ge-a router] ── core ── [ge-b] ── server
  */
@@ -135,6 +136,55 @@ describe('a port that is pulled out and plugged in again', () => {
       expect(frames.length).toBeGreaterThan(1_000);
       expect(capture.countFramesWith()).toBe(0);
       expect(net.a.pid).toBe(pid);
+    });
+  });
+});
+
+describe('a ruleset that is flushed under a download', () => {
+  interface Scene {
+    readonly box: GatewayBox;
+    readonly client: Machine;
+    readonly server: Machine;
+    readonly address: string;
+    /** The link beyond the gateway's outer port. */
+    readonly beyond: { readonly machine: Machine; readonly link: string };
+  }
+  const scenes: Readonly<Record<'bridge' | 'router', (lab: Lab) => Promise<Scene>>> = {
+    async bridge(lab) {
+      const { a, h1, h2, wan, wanLinks } = await bridge(lab, { gateways: 'gscip' });
+      return { box: a, client: h1, server: h2, address: H2.v4, beyond: { machine: wan, link: wanLinks.a } };
+    },
+    async router(lab) {
+      const { a, h1, server, core } = await routed(lab, { gateways: 'gscip' });
+      return { box: a, client: h1, server, address: ROUTED.server.v4, beyond: { machine: core, link: 'a' } };
+    },
+  };
+
+  test.each(['bridge', 'router'] as const)('%s: the drops are back, and it ends right', async (kind) => {
+    await Lab.use('wire', async (lab) => {
+      const { box, client, server, address, beyond } = await scenes[kind](lab);
+      const web = await WebServer.start(lab, server);
+      const file = web.file('image', BYTES);
+      const rules = () => box.machine.run('nft', 'list', 'ruleset');
+      const drops = await rules();
+      expect(drops).toContain('table netdev gscip');
+      const { pid } = box;
+
+      const capture = await Capture.start(lab, beyond.machine, beyond.link);
+      const running = startDownload(client, url(address, 'image'), { limitRate: '25M', holdAt: BYTES / 2 });
+      await running.reached(BYTES / 5);
+      /* A table of somebody else shows that they were flushed, however soon the drops are back. */
+      await box.machine.run('nft', 'add', 'table', 'inet', 'filter');
+      await box.machine.run('nft', 'flush', 'ruleset');
+      await until('the drops are back', async () => (await rules()) === drops);
+      expect(running.program.running).toBe(true);
+      running.release();
+      expect(await running.done).toMatchObject({ exitCode: 0, bytes: BYTES, checksum: file.checksum });
+      const frames = await capture.stop();
+      expect(frames.length).toBeGreaterThan(1_000);
+      expect(capture.countFramesWith()).toBe(0);
+      expect(await rules()).toBe(drops);
+      expect(box.pid).toBe(pid);
     });
   });
 });
