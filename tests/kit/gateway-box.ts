@@ -96,10 +96,13 @@ export class GatewayBox {
 
   /* ---- the gateway runs --------------------------------------------------------------------------------------- */
 
-  /** Starts the gateway; resolves when it answers and stands in its first state (`closed` without keys). */
-  async start(): Promise<void> {
+  /**
+   * Starts the gateway, with `env` beside its environment; resolves when it answers and stands in its first state
+   * (`closed` without keys).
+   */
+  async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
     const words = ['run', '--config', this.configFile, '--state', this.state, '--json'];
-    const program = this.machine.start([...COMMAND, ...words]);
+    const program = this.machine.start([...COMMAND, ...words], { env });
     this.#program = program;
     void program.ended.then((end) => {
       /* Whatever a test asks it next would only say that it is not there. */

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { GatewayBox } from '#kit/gateway-box.ts';
+import type { GmsBox } from '#kit/gms-box.ts';
 import { Lab } from '#kit/lab.ts';
 import { PROFILES } from '#kit/machine.ts';
 import { iperf, startIperfServer } from '#kit/programs/iperf3.ts';
@@ -22,6 +23,7 @@ import { FOLDER_VARIABLE, type Probed, socketOf } from './probe.ts';
 import { costShares, drawStacks, recordedStacks } from './stacks.ts';
 import { type CpuProfile, selfShares } from './summary.ts';
 import { type Counted, costTable, count, countedTable } from './tables.ts';
+import { removeTraces } from './traces.ts';
 
 /** Before a look, seconds: everything is compiled. */
 const WARM_SECONDS = 2;
@@ -59,28 +61,40 @@ export async function runProfile(words: readonly string[]): Promise<number> {
 
 async function profile(wanted: Wanted, say: Say): Promise<void> {
   const sockets = mkdtempSync(join(tmpdir(), 'gscip-profile-'));
-  /* Before any gateway starts. With the map that V8 writes, perf knows the names of compiled functions. */
-  process.env[FOLDER_VARIABLE] = sockets;
-  const probe = new URL('./probe.ts', import.meta.url).href;
-  process.env.NODE_OPTIONS = `--import ${probe} --perf-basic-prof-only-functions`;
   const pids: number[] = [];
   try {
     await Lab.use(wanted.profile, async (lab) => {
       const net = await bridge(lab, {
-        gateways: 'gscip',
+        gateways: 'kernel',
         wan: 'cable',
         transform: wanted.mode === 'pccom' ? 'pccom' : 'sealed',
         /* Without a common group two open gateways let the pair pass in plaintext. */
         ...(wanted.mode === 'verdict' && { b: { groups: [] } }),
       });
-      pids.push(net.a.pid, net.b.pid);
+      await startProbed([net.a, net.b], await net.makeGms(), sockets, pids);
       await startIperfServer(net.h2);
       await look(net, wanted, sockets, say);
     });
   } finally {
     rmSync(sockets, { recursive: true, force: true });
-    for (const pid of pids) rmSync(join(tmpdir(), `perf-${pid}.map`), { force: true });
+    removeTraces(pids, tmpdir(), process.cwd());
   }
+}
+
+/* ---- the gateways ------------------------------------------------------------------------------------------------ */
+
+/**
+ * Starts the gateways, they alone, with the probe and with the map that V8 writes for perf: the names of compiled
+ * functions. Their process ids go to `pids` at once.
+ */
+async function startProbed(boxes: readonly GatewayBox[], gms: GmsBox, sockets: string, pids: number[]): Promise<void> {
+  const probe = new URL('./probe.ts', import.meta.url).href;
+  const env = { [FOLDER_VARIABLE]: sockets, NODE_OPTIONS: `--import ${probe} --perf-basic-prof-only-functions` };
+  for (const box of boxes) await box.ceaseKernel();
+  const starting = boxes.map((box) => box.start(env));
+  pids.push(...boxes.map((box) => box.pid));
+  await Promise.all(starting);
+  await Promise.all(boxes.map((box) => box.enrol(gms)));
 }
 
 /* ---- the load ---------------------------------------------------------------------------------------------------- */
