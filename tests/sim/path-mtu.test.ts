@@ -77,9 +77,18 @@ describe.each([
 
   it('is believed for ten minutes', () => {
     const world = toldWorld(transform);
-    world.run(600_001);
+    const long = udp(OUT, 1_000, 2_000, Buffer.alloc(1_400, 'x'));
+    world.run(599_000);
+    world.h1.left.collect();
     world.h2.left.collect();
-    world.sendFromH1(udp(OUT, 1_000, 2_000, Buffer.alloc(1_400, 'x')));
+    world.sendFromH1(long);
+    world.run(100);
+    const told = world.h1.left.collect().map((f) => read(f.bytes).frame);
+    expect(told.map((frame) => frame.icmpType)).toEqual([2]);
+    world.run(1_000);
+    expect(world.h2.left.collect()).toHaveLength(0);
+
+    world.sendFromH1(long);
     world.run(5_000);
     expect(world.h2.left.collect()).toHaveLength(1);
   });
