@@ -11,7 +11,7 @@ export default defineConfig({
     /* A lab that is taken down ends processes and namespaces. */
     teardownTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['tests/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 30_000 } },
       { extends: true, test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 60_000 } },
       {
         extends: true,
