@@ -6,8 +6,8 @@ import type { ExplainFacts, ExplainStep } from './views.ts';
  *
  * 1. exceptions and link services pass first: they need no keys; one for some protocol or port is told, and decides
  *    nothing about the rest
- * 2. without keys the configuration decides; what it lets pass does not, where the address is a protected prefix's or was
- *    protected before
+ * 2. without keys the configuration decides; what it lets pass does not, where the address is a protected prefix's or
+ *    was protected before
  * 3. a pair that is known has its verdict
  * 4. an unknown pair is negotiated; a protected prefix or a remembered gateway says beforehand that silence will not
  *    mean plaintext

@@ -367,8 +367,8 @@ export class Protect {
   }
 
   /**
-   * Nothing is known of the packet that is quoted. The error came to the worker of the quoted pair (#port/fanout.ts), and
-   * what its own pair agreed on may be with another: here it may pass where no pair is asked for, and nothing else.
+   * Nothing is known of the packet that is quoted. The error came to the worker of the quoted pair (#port/fanout.ts),
+   * and what its own pair agreed on may be with another: here it may pass where no pair is asked for, and nothing else.
    */
   #astray(frame: Frame, policy: Policy): 'done' | 'ordinary' {
     const unicast = [frame.source, frame.destination].every((address) => addressClass(address) === ADDRESS_UNICAST);

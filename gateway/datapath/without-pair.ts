@@ -1,6 +1,7 @@
 /**
  * What is decided without a pair, where the policy alone cannot say it: some addresses are never spoken to in plaintext
- * (docs/security.md), and what looks like a subnet's broadcast may be a single host's, when somebody forges ARP answers.
+ * (docs/security.md), and what looks like a subnet's broadcast may be a single host's, when somebody forges ARP
+ * answers.
  */
 import type { GeId, TransformName } from '#dprp/spec.ts';
 import type { PairTable } from '#pit/pairs.ts';

@@ -1,5 +1,6 @@
 /**
- * What the owner is told with an alarm, docs/dprp.md § 8: a holder of the domain key could call for one with every packet.
+ * What the owner is told with an alarm, docs/dprp.md § 8: a holder of the domain key could call for one with every
+ * packet.
  */
 import { pairKey } from '#wire/address.ts';
 import type { Limits } from './limits.ts';

@@ -16,14 +16,18 @@ import { linux, type Monitor, type System } from './system.ts';
 export type HostEvent =
   /** The sockets of this port are dead: close all of them. */
   | { readonly event: 'port-gone'; readonly port: PortRole; readonly name: string }
-  /** The port stands again behind its drops: open new sockets. Who throws has none, and is told once more in a while. */
+  /**
+   * The port stands again behind its drops: open new sockets. Who throws has none, and is told once more in a while.
+   */
   | { readonly event: 'port-back'; readonly port: PortRole; readonly name: string }
   | { readonly event: 'carrier'; readonly port: PortRole; readonly name: string; readonly up: boolean }
-  /** The largest layer-3 packet that passes all ports is another one now; told before a port is back that brought it. */
+  /**
+   * The largest layer-3 packet that passes all ports is another one now; told before a port is back that brought it.
+   */
   | { readonly event: 'mtu'; readonly mtu: number }
   /**
-   * Alarm: somebody had removed the drops of these ports; those that nothing else closed were taken down, and all are up
-   * behind new drops.
+   * Alarm: somebody had removed the drops of these ports; those that nothing else closed were taken down, and all are
+   * up behind new drops.
    */
   | { readonly event: 'drops-restored'; readonly names: readonly string[] }
   /** Alarm: a look failed; it is repeated. */

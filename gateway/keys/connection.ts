@@ -160,7 +160,10 @@ export class GmsConnection {
     return new Uint8Array(Buffer.concat(chunks));
   }
 
-  /** The answer as it begins: its body is still to come, read by `read`, or by one who has a patience of his own. @throws GmsError gms-unreachable, wrong-root */
+  /**
+   * The answer as it begins: its body is still to come, read by `read`, or by one who has a patience of his own.
+   * @throws GmsError gms-unreachable, wrong-root
+   */
   async open(parts: RequestParts): Promise<{ response: IncomingMessage; endpoint: Endpoint }> {
     let wrong: GmsError | undefined;
     for (const endpoint of this.endpoints) {

@@ -220,8 +220,8 @@ export class FlowTable {
   }
 
   /**
-   * True when the device has sent on the flow of these ends; ports as in a Frame, 0 for protocols without them. What came
-   * for it proves nothing: it is counted before anybody has opened it.
+   * True when the device has sent on the flow of these ends; ports as in a Frame, 0 for protocols without them. What
+   * came for it proves nothing: it is counted before anybody has opened it.
    */
   hasSent(
     device: Int32Array,

@@ -1,7 +1,7 @@
 /**
  * How large the packets are that both transforms send: what a path carries, what a sender is told whose packets are
- * larger, what leaves in fragments and how large these are. `overhead` is what the transform adds to a packet: TRAILER of `sealed`, 0 of
- * `pccom`.
+ * larger, what leaves in fragments and how large these are. `overhead` is what the transform adds to a packet: TRAILER
+ * of `sealed`, 0 of `pccom`.
  */
 import type { Frame } from '#wire/frame.ts';
 import { IPV4_MTU_MIN } from '#wire/ipv4.ts';

@@ -50,7 +50,9 @@ export class Work {
   readonly #start: number;
   readonly #end: number;
   top: number;
-  /** Records that fragments will take beside those that they replace: at first as many as may be, then as many as are. */
+  /**
+   * Records that fragments will take beside those that they replace: at first as many as may be, then as many as are.
+   */
   extra = 0;
   /** Bytes of the work area that they may take. */
   #kept = 0;

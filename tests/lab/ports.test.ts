@@ -1,7 +1,7 @@
 /**
- * Ports that are not there, go away and come back, or lose the rules that shut them. A gateway that cannot start changes
- * nothing; one whose port is pulled out lives on, and whatever comes back under its name is shut before it carries a
- * frame.
+ * Ports that are not there, go away and come back, or lose the rules that shut them. A gateway that cannot start
+ * changes nothing; one whose port is pulled out lives on, and whatever comes back under its name is shut before it
+ * carries a frame.
  *
  *   h1 ── [ge-a] ── wan ── [ge-b] ── h2          h1 ── [ge-a router] ── core ── [ge-b] ── server
  */

@@ -35,8 +35,8 @@ function give(world: SimWorld, port: 'inner' | 'outer', frame: FakeFrame, waits 
 }
 
 /**
- * Once nothing waits any more: every frame that came in went out or has a name, and nothing was counted twice. `fromH1`:
- * what came from the device, whose sender may have been told that it is too big.
+ * Once nothing waits any more: every frame that came in went out or has a name, and nothing was counted twice.
+ * `fromH1`: what came from the device, whose sender may have been told that it is too big.
  */
 function expectBalance(world: SimWorld, fromH1: readonly Uint8Array[]): void {
   const { counters, hold } = world.a.datapath;

@@ -1,4 +1,6 @@
-/** Who recorded how a pair was negotiated plays it again: nobody who answers behind it, and it must not hold traffic up. */
+/**
+ * Who recorded how a pair was negotiated plays it again: nobody who answers behind it, and it must not hold traffic up.
+ */
 import { describe, expect } from 'vitest';
 import { fakeFrame } from '#port/fake.ts';
 import { dprpType } from '../kit/sim-diagram.ts';
