@@ -215,7 +215,7 @@ describe('removal', () => {
 });
 
 describe('a revocation', () => {
-  it('lasts as long as any statement that named the group, also after the offline hours were lowered', async () => {
+  it('lasts as long as every statement that named the group, also after the offline hours were lowered', async () => {
     await world.admin('PATCH', '/policy', { offlineHours: 0 });
     const [a, b] = [await join('a', 'plant'), await join('b', 'plant')];
     const longest = world.gms.store.get('element', a)!.statementNotAfter;
